@@ -1,0 +1,85 @@
+/**
+ * Kubernetes resources as the engine needs them. Arrays are in text order of namespace and name, so that nothing
+ * depends on the order of the input (PL-25).
+ */
+import type { Address } from "../net/address.ts";
+import type { Origin } from "./finding.ts";
+import type { NetworkPolicy } from "./network-policy.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface ContainerPort {
+  readonly name: string | null;
+  /** 1–65535. */
+  readonly port: number;
+  /** IP protocol number. */
+  readonly protocol: number;
+}
+
+/** A pod, or a workload that stands for its pods with its template's labels and ports. */
+export interface Pod {
+  readonly kind:
+    | "Pod"
+    | "Deployment"
+    | "ReplicaSet"
+    | "StatefulSet"
+    | "DaemonSet"
+    | "Job"
+    | "CronJob"
+    | "ReplicationController";
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  /**
+   * Its addresses, up to one of each family. A pod or workload without one has a single address of family `none`, by
+   * which it can be named offline. Empty for a pod that has ended (NP-60).
+   */
+  readonly addresses: readonly Address[];
+  readonly nodeName: string | null;
+  /** Addresses of its node that its own status names (`hostIP`, `hostIPs`). */
+  readonly hostAddresses: readonly Address[];
+  readonly hostNetwork: boolean;
+  readonly phase: string;
+  /** `creationTimestamp`, or the empty string; compared as text (NP-66). */
+  readonly createdAt: string;
+  readonly ports: readonly ContainerPort[];
+  readonly origin: Origin;
+}
+
+export interface Namespace {
+  readonly name: string;
+  /** With `kubernetes.io/metadata.name` (NP-24). */
+  readonly labels: Labels;
+  readonly origin: Origin;
+}
+
+export interface Node {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly addresses: readonly Address[];
+  readonly origin: Origin;
+}
+
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Labels | null;
+  readonly addresses: readonly Address[];
+  readonly origin: Origin;
+}
+
+export interface KubernetesInventory {
+  readonly pods: readonly Pod[];
+  readonly namespaces: readonly Namespace[];
+  readonly nodes: readonly Node[];
+  readonly services: readonly Service[];
+  readonly networkPolicies: readonly NetworkPolicy[];
+}
+
+export const emptyKubernetes: KubernetesInventory = {
+  pods: [],
+  namespaces: [],
+  nodes: [],
+  services: [],
+  networkPolicies: [],
+};

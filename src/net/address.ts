@@ -1,0 +1,81 @@
+/**
+ * An IP address as four 32-bit words, so that IPv4 and IPv6 take one path everywhere.
+ *
+ * IPv4 sits in `w3` with the other words 0; the family is kept beside the words, never guessed from them: an IPv6
+ * packet from `::ffff:10.0.0.1` stays IPv6 on the wire, while the same text in a policy or an inventory means IPv4
+ * (DEF-4). Family `none` is an endpoint that is known but has no address yet (a Pending pod, a workload named
+ * offline): `w3` is then a number of its own, and no prefix contains it.
+ *
+ * Text is parsed and printed here alone, with ipaddr.js, and never per packet.
+ */
+import ipaddr from "ipaddr.js";
+
+export const Family = { none: 0, ipv4: 4, ipv6: 6 } as const;
+export type Family = (typeof Family)[keyof typeof Family];
+
+/** Words are unsigned 32-bit numbers in host order, most significant first. */
+export interface Address {
+  readonly family: Family;
+  readonly w0: number;
+  readonly w1: number;
+  readonly w2: number;
+  readonly w3: number;
+}
+
+/** The same shape, reused from packet to packet by whoever owns it. */
+export type AddressView = { -readonly [K in keyof Address]: Address[K] };
+
+/**
+ * Parses `10.0.0.1` (four decimal parts, no leading zeros) or any RFC 4291 IPv6 text without a zone.
+ * Returns null for anything else; never throws. An IPv4-mapped IPv6 text becomes IPv4 (DEF-4).
+ */
+export function parseAddress(text: string): Address | null {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return fromBytes(ipaddr.IPv4.parse(text).toByteArray());
+  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return null;
+  const parsed = ipaddr.IPv6.parse(text);
+  return fromBytes(parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray());
+}
+
+/** 4 or 16 bytes in network order. */
+export function fromBytes(bytes: ArrayLike<number>): Address {
+  if (bytes.length === 4) return { family: Family.ipv4, w0: 0, w1: 0, w2: 0, w3: word(bytes, 0) };
+  return { family: Family.ipv6, w0: word(bytes, 0), w1: word(bytes, 4), w2: word(bytes, 8), w3: word(bytes, 12) };
+}
+
+/** 4 or 16 bytes in network order; none for an endpoint without an address. */
+export function toBytes(address: Address): number[] {
+  const words = [address.w0, address.w1, address.w2, address.w3];
+  if (address.family === Family.none) return [];
+  return (address.family === Family.ipv4 ? words.slice(3) : words).flatMap((w) => [
+    w >>> 24,
+    (w >>> 16) & 255,
+    (w >>> 8) & 255,
+    w & 255,
+  ]);
+}
+
+/** The canonical text: dotted quad, RFC 5952, or `none#N` for an endpoint without an address. */
+export function formatAddress(address: Address): string {
+  if (address.family === Family.none) return `none#${address.w3}`;
+  return ipaddr.fromByteArray(toBytes(address)).toString();
+}
+
+/** The known endpoint number `index` that has no address. */
+export function unnumberedAddress(index: number): Address {
+  return { family: Family.none, w0: 0, w1: 0, w2: 0, w3: index };
+}
+
+export function equalAddresses(a: Address, b: Address): boolean {
+  return a.family === b.family && a.w0 === b.w0 && a.w1 === b.w1 && a.w2 === b.w2 && a.w3 === b.w3;
+}
+
+/** A string that is equal exactly for equal addresses; for Map keys in the control plane. */
+export function addressKey(a: Address): string {
+  return `${a.family}:${a.w0}:${a.w1}:${a.w2}:${a.w3}`;
+}
+
+function word(bytes: ArrayLike<number>, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+  );
+}
