@@ -1,0 +1,39 @@
+/**
+ * From the pipeline's decision to what the kernel is told: its verdict and our byte of the packet mark, which the last
+ * nft chain copies into connection tracking (model/mark.ts).
+ */
+import { PacketState } from "../model/flow.ts";
+import { markVerdict } from "../model/mark.ts";
+import { Protocol } from "../net/protocol.ts";
+
+/** linux/netfilter.h */
+export const NF_DROP = 0;
+export const NF_ACCEPT = 1;
+
+const TCP_SYN = 2;
+const TCP_ACK = 16;
+
+/**
+ * The mark byte of an accepted packet. Replies are let through in the kernel only where the answering packets were
+ * judged and accepted too (NA-19).
+ */
+export function acceptByte(isReplyAccepted: boolean, heldBits: number, epochNibble: number): number {
+  return (isReplyAccepted ? markVerdict.acceptBoth : markVerdict.acceptThis) | heldBits | epochNibble;
+}
+
+/** The mark byte of a packet whose flow is to be marked denied. */
+export function denyByte(epochNibble: number): number {
+  return markVerdict.deny | epochNibble;
+}
+
+/**
+ * Whether a denied packet goes on, marked denied, to the last chain, which writes the denial into connection tracking,
+ * resets TCP and drops; otherwise it's dropped where it is. Only packets of flows that tracking has confirmed have an
+ * entry worth marking. A first packet is dropped at once: nothing between our chains can then revive it.
+ * `isFlowDenied` is false where the flow stands and this packet alone, a reply, was refused by a stateless evaluator.
+ */
+export function marksDenial(state: PacketState, protocol: number, tcpFlags: number, isFlowDenied: boolean): boolean {
+  if (!isFlowDenied) return false;
+  if (state === PacketState.reply) return true;
+  return state === PacketState.original && protocol === Protocol.tcp && (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN;
+}

@@ -1,0 +1,68 @@
+/** `/metrics` and `/readyz` on one address. Nothing here can change what is enforced. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Readiness } from "./readiness.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `HOST:PORT` with an IPv6 host in brackets; null for anything else. */
+export function parseListenAddress(text: string): ListenAddress | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  return host !== undefined && port <= 65535 ? { host, port } : null;
+}
+
+export interface TelemetryPages {
+  readonly contentType: string;
+  metrics(): Promise<string>;
+  readiness(): Readiness;
+}
+
+/** Rejects with the system's error when the address can't be bound. */
+export async function startHttpServer(address: ListenAddress, pages: TelemetryPages): Promise<HttpServer> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.writeHead(405, { allow: "GET, HEAD" }).end();
+    } else if (path === "/metrics") {
+      pages.metrics().then(
+        (body) => response.writeHead(200, { "content-type": pages.contentType }).end(body),
+        (error: unknown) => response.writeHead(500).end(`${String(error)}\n`),
+      );
+    } else if (path === "/readyz") {
+      const readiness = pages.readiness();
+      response
+        .writeHead(readiness.ready ? 200 : 503, { "content-type": "application/json" })
+        .end(`${JSON.stringify(readiness)}\n`);
+    } else {
+      response.writeHead(404, { "content-type": "text/plain" }).end("there are /metrics and /readyz here\n");
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  return new HttpServer(server);
+}
+
+export class HttpServer {
+  readonly #server: Server;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** The port it got, where 0 was asked for. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  close(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}

@@ -1,0 +1,11 @@
+/** JSON logs on standard error; standard output is the events' alone. */
+import { destination, type Logger, pino } from "pino";
+
+export type { Logger } from "pino";
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export function createLogger(level: LogLevel): Logger {
+  return pino({ level, base: { name: "verdictd" } }, destination({ fd: 2, sync: true }));
+}

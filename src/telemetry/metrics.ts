@@ -1,0 +1,129 @@
+/**
+ * Every metric in one place. Base units, closed labels; values are read from their owner on each scrape, so that
+ * nothing on the packet path knows of Prometheus.
+ */
+import { Counter, Gauge, Registry } from "prom-client";
+import type { QueueStatistics } from "./queue-statistics.ts";
+import { SnapshotHistogram } from "./snapshot-histogram.ts";
+
+/** One moment's values, given by the agent. Latency buckets are not cumulated; the last has no bound. */
+export interface MetricValues {
+  readonly packets: readonly {
+    readonly verdict: string;
+    readonly evaluator: string;
+    readonly reason: string;
+    readonly packets: number;
+  }[];
+  readonly latency: {
+    readonly boundsMicroseconds: readonly number[];
+    readonly buckets: readonly number[];
+    readonly sumMicroseconds: number;
+  };
+  readonly queues: readonly QueueStatistics[];
+  readonly queueOverruns: number;
+  readonly sendErrors: number;
+  readonly evaluatorErrors: number;
+  readonly unparseablePackets: number;
+  readonly epoch: number;
+  readonly inventoryStale: boolean;
+  readonly inventorySizes: Readonly<Record<string, number>>;
+  readonly findings: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  /** Packets by what the kernel's own rules did with them: bypassed, queued, denied, unjudged. */
+  readonly kernelRules: Readonly<Record<string, number>>;
+}
+
+/** Names and help texts; the README's table of metrics is checked against this list. */
+export const metricHelp = {
+  verdictd_packets_total: "Packets judged, by verdict, deciding evaluator and reason",
+  verdictd_verdict_latency_seconds: "From the kernel's hand-over of a packet to its verdict's send",
+  verdictd_queue_waiting_packets: "Packets waiting in the kernel's queue for a verdict",
+  verdictd_queue_dropped_total: "Packets that the kernel dropped or accepted unjudged because the queue was full",
+  verdictd_queue_user_dropped_total: "Packets that the kernel could not hand over because the socket was full",
+  verdictd_queue_overruns_total: "Times that the kernel reported lost hand-overs (ENOBUFS)",
+  verdictd_verdict_send_errors_total: "Verdicts that the kernel refused to take",
+  verdictd_evaluator_errors_total: "Decisions made by errorVerdict because an evaluator failed",
+  verdictd_unparseable_packets_total: "Packets decided by errorVerdict because they could not be parsed",
+  verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
+  verdictd_epoch: "Number of the program in force",
+  verdictd_inventory_stale: "1 while the files can't be read and an older inventory is in force",
+  verdictd_inventory_resources: "Resources in the inventory in force, by kind",
+  verdictd_inventory_findings: "What is wrong with the inventory in force, by code and severity",
+} as const;
+export type MetricName = keyof typeof metricHelp;
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #read: () => Promise<MetricValues>;
+  readonly #counters = new Map<MetricName, Counter>();
+  readonly #gauges = new Map<MetricName, Gauge>();
+  readonly #latency: SnapshotHistogram;
+
+  /** `read` is called once for each scrape. */
+  constructor(boundsMicroseconds: readonly number[], read: () => Promise<MetricValues>) {
+    this.#read = read;
+    this.#counter("verdictd_packets_total", ["verdict", "evaluator", "reason"]);
+    this.#latency = new SnapshotHistogram(
+      "verdictd_verdict_latency_seconds",
+      metricHelp.verdictd_verdict_latency_seconds,
+      boundsMicroseconds.map((us) => us / 1e6),
+      this.registry,
+    );
+    this.#gauge("verdictd_queue_waiting_packets", ["queue"]);
+    this.#counter("verdictd_queue_dropped_total", ["queue"]);
+    this.#counter("verdictd_queue_user_dropped_total", ["queue"]);
+    this.#counter("verdictd_queue_overruns_total", []);
+    this.#counter("verdictd_verdict_send_errors_total", []);
+    this.#counter("verdictd_evaluator_errors_total", []);
+    this.#counter("verdictd_unparseable_packets_total", []);
+    this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
+    this.#gauge("verdictd_epoch", []);
+    this.#gauge("verdictd_inventory_stale", []);
+    this.#gauge("verdictd_inventory_resources", ["kind"]);
+    this.#gauge("verdictd_inventory_findings", ["code", "severity"]);
+  }
+
+  /** The text of one scrape. */
+  async scrape(): Promise<string> {
+    const values = await this.#read();
+    for (const counter of this.#counters.values()) counter.reset();
+    for (const gauge of this.#gauges.values()) gauge.reset();
+    for (const { packets, ...labels } of values.packets) this.#count("verdictd_packets_total", labels, packets);
+    this.#latency.load(values.latency.buckets, values.latency.sumMicroseconds / 1e6);
+    for (const q of values.queues) {
+      const labels = { queue: String(q.queue) };
+      this.#set("verdictd_queue_waiting_packets", labels, q.waiting);
+      this.#count("verdictd_queue_dropped_total", labels, q.queueDropped);
+      this.#count("verdictd_queue_user_dropped_total", labels, q.userDropped);
+    }
+    this.#count("verdictd_queue_overruns_total", {}, values.queueOverruns);
+    this.#count("verdictd_verdict_send_errors_total", {}, values.sendErrors);
+    this.#count("verdictd_evaluator_errors_total", {}, values.evaluatorErrors);
+    this.#count("verdictd_unparseable_packets_total", {}, values.unparseablePackets);
+    for (const [rule, packets] of Object.entries(values.kernelRules)) {
+      this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);
+    }
+    this.#set("verdictd_epoch", {}, values.epoch);
+    this.#set("verdictd_inventory_stale", {}, values.inventoryStale ? 1 : 0);
+    for (const [kind, size] of Object.entries(values.inventorySizes)) {
+      this.#set("verdictd_inventory_resources", { kind }, size);
+    }
+    for (const { count, ...labels } of values.findings) this.#set("verdictd_inventory_findings", labels, count);
+    return this.registry.metrics();
+  }
+
+  #counter(name: MetricName, labelNames: string[]): void {
+    this.#counters.set(name, new Counter({ name, help: metricHelp[name], labelNames, registers: [this.registry] }));
+  }
+
+  #gauge(name: MetricName, labelNames: string[]): void {
+    this.#gauges.set(name, new Gauge({ name, help: metricHelp[name], labelNames, registers: [this.registry] }));
+  }
+
+  #count(name: MetricName, labels: Record<string, string>, value: number): void {
+    this.#counters.get(name)?.inc(labels, value);
+  }
+
+  #set(name: MetricName, labels: Record<string, string>, value: number): void {
+    this.#gauges.get(name)?.set(labels, value);
+  }
+}

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { Metrics, type MetricValues } from "../../src/telemetry/metrics.ts";
+import { parseQueueStatistics } from "../../src/telemetry/queue-statistics.ts";
+
+const values: MetricValues = {
+  packets: [{ verdict: "deny", evaluator: "security-group", reason: "no-rule-matches", packets: 3 }],
+  latency: { boundsMicroseconds: [10, 100], buckets: [2, 1, 1], sumMicroseconds: 1500 },
+  queues: [{ queue: 4720, waiting: 1, queueDropped: 2, userDropped: 3, sequence: 9 }],
+  queueOverruns: 0,
+  sendErrors: 0,
+  evaluatorErrors: 0,
+  unparseablePackets: 0,
+  epoch: 7,
+  inventoryStale: true,
+  inventorySizes: { pods: 4 },
+  findings: [{ code: "bad-cidr", severity: "error", count: 1 }],
+  kernelRules: { bypassed: 11 },
+};
+
+test("a scrape prints what the owners say, histogram cumulated and in seconds", async () => {
+  const text = await new Metrics([10, 100], async () => values).scrape();
+  for (const line of [
+    'verdictd_packets_total{verdict="deny",evaluator="security-group",reason="no-rule-matches"} 3',
+    'verdictd_verdict_latency_seconds_bucket{le="0.00001"} 2',
+    'verdictd_verdict_latency_seconds_bucket{le="0.0001"} 3',
+    'verdictd_verdict_latency_seconds_bucket{le="+Inf"} 4',
+    "verdictd_verdict_latency_seconds_sum 0.0015",
+    "verdictd_verdict_latency_seconds_count 4",
+    'verdictd_queue_dropped_total{queue="4720"} 2',
+    'verdictd_kernel_rule_packets_total{rule="bypassed"} 11',
+    "verdictd_epoch 7",
+    "verdictd_inventory_stale 1",
+    'verdictd_inventory_resources{kind="pods"} 4',
+  ]) {
+    expect(text.split("\n")).toContain(line);
+  }
+});
+
+test("a second scrape doesn't add to the first", async () => {
+  const metrics = new Metrics([10, 100], async () => values);
+  await metrics.scrape();
+  expect(await metrics.scrape()).toContain('verdictd_kernel_rule_packets_total{rule="bypassed"} 11\n');
+});
+
+test("nfnetlink_queue's columns are read, other lines are not", () => {
+  // As `cat /proc/net/netfilter/nfnetlink_queue` prints it.
+  expect(parseQueueStatistics(" 4720  12345     2 2   128     5     6       77  1\n\nrubbish\n")).toEqual([
+    { queue: 4720, waiting: 2, queueDropped: 5, userDropped: 6, sequence: 77 },
+  ]);
+});
