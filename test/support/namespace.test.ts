@@ -1,0 +1,27 @@
+import { existsSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { createLab, skipReason } from "./namespace.ts";
+
+describe.skipIf(skipReason !== null)(`namespaces (${skipReason ?? "root"})`, () => {
+  const lab = createLab();
+  afterAll(() => lab.destroy());
+
+  it("wires two namespaces, runs our TypeScript in one, and leaves nothing", () => {
+    const a = lab.namespace("a");
+    const b = lab.namespace("b");
+    lab.link(a, "eth0", b, "eth0");
+    a.address("eth0", "10.9.0.1/24");
+    b.address("eth0", "10.9.0.2/24");
+    a.address("eth0", "fd00:9::1/64");
+    b.address("eth0", "fd00:9::2/64");
+    expect(a.run(["ping", "-c1", "-W2", "10.9.0.2"]).status).toBe(0);
+    expect(a.run(["ping", "-c1", "-W2", "fd00:9::2"]).status).toBe(0);
+    expect(a.run(["false"]).status).toBe(1);
+    expect(() => a.check(["false"])).toThrow(/false: status 1/);
+    const child = a.runNode(new URL("print-address.ts", import.meta.url), ["::ffff:10.0.0.1"]);
+    expect(child).toEqual({ status: 0, stdout: "10.0.0.1\n", stderr: "" });
+    lab.destroy();
+    expect(existsSync(`/run/netns/${a.name}`)).toBe(false);
+    expect(existsSync(`/run/netns/${b.name}`)).toBe(false);
+  });
+});
