@@ -12,7 +12,7 @@ import { type ChildProcessWithoutNullStreams, type SpawnSyncReturns, spawn, spaw
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const hooksPath = fileURLToPath(new URL("typescript-hooks.mjs", import.meta.url));
+const hooksPath = fileURLToPath(new URL("register-typescript.mjs", import.meta.url));
 const NETNS_DIRECTORY = "/run/netns";
 
 /** Why kernel tests can't run here, or null: for `describe.skipIf(skipReason !== null)` and the test's name. */
