@@ -1,0 +1,110 @@
+/**
+ * The chains behind the queue: they read the engine's answer from the packet mark, write it into the ct mark, and drop
+ * what carries no answer. A packet that never was in the queue comes here too, so this is where the table fails closed:
+ * whatever another table did to the mark in between, nothing managed passes without an accept.
+ */
+import { ctAccept, markEpochMask, markHeld, markIn, markVerdict } from "../model/mark.ts";
+import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
+import type { RulesetConfig } from "./ruleset-config.ts";
+import {
+  hookPriorities,
+  isNeighbourDiscovery,
+  matchManaged,
+  matchOutput,
+  passHostErrors,
+  renderChain,
+  renderHook,
+} from "./ruleset-parts.ts";
+
+const isError = "ct state related meta l4proto { icmp, ipv6-icmp }";
+
+export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[] {
+  return [...concludeChains(config, mark), ...lastChains(config, mark)];
+}
+
+function lastChains(config: RulesetConfig, mark: NftMark): string[] {
+  const pass = `meta mark & ${mark.bits(0xff)} == ${mark.bits(settled)} goto pass`;
+  const chains = hookPriorities(config).map(({ hook, last }) =>
+    renderChain(`${hook}_last`, renderHook(hook, last), [
+      pass,
+      "meta pkttype != host accept",
+      `${isNeighbourDiscovery} accept`,
+      ...matchManaged(config, "conclude"),
+      mark.clearPacket,
+    ]),
+  );
+  if (config.hook === "postrouting") return chains;
+  return [
+    ...chains,
+    renderChain("output_last", renderHook("output", 20), [
+      pass,
+      `${isNeighbourDiscovery} accept`,
+      ...passHostErrors(config),
+      ...matchOutput(config, "conclude"),
+      mark.clearPacket,
+    ]),
+  ];
+}
+
+function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
+  const { untouched, acceptThis, acceptBoth, deny } = markVerdict;
+  const epochs = Array.from({ length: 15 }, (_, index) => index + 1);
+  const verdict = `meta mark & ${mark.bits(deny)}`;
+  return [
+    renderChain("pass", null, [mark.clearPacket, "accept"]),
+    // One chain for each epoch, because nft can't OR two marks on kernels before 6.13.
+    ...epochs.map((epoch) => renderChain(`epoch_${epoch}`, null, [mark.setFlow(epoch)])),
+    // The epoch comes last: until it is there the flow is undecided, so nobody can read half a decision. Two decisions
+    // on one flow don't run into each other, because the queue is chosen by the addresses and a worker's packets come
+    // back one after the other. A reset from connection tracking's side in between leaves it undecided, too.
+    renderChain("record", null, [
+      mark.clearFlow,
+      `${mark.packetHas(markHeld.sg)} ${mark.setFlow(markHeld.sg)}`,
+      `${mark.packetHas(markHeld.k8s)} ${mark.setFlow(markHeld.k8s)}`,
+      `${verdict} == ${mark.bits(acceptBoth)} ${mark.setFlow(everyAccept)}`,
+      `${verdict} == ${mark.bits(acceptThis)} ct direction original ${mark.setFlow(ctAccept.original)}`,
+      `${verdict} == ${mark.bits(acceptThis)} ct direction reply ${mark.setFlow(ctAccept.reply)}`,
+      `meta mark & ${mark.bits(markEpochMask)} vmap { ${epochs
+        .map((epoch) => `${mark.bits(epoch)} : jump epoch_${epoch}`)
+        .join(", ")} }`,
+    ]),
+    renderChain("accepted", null, [
+      "counter name judged_accept",
+      // Not remembered: these have no entry, or that of the flow that they quote (PL-27).
+      "ct state invalid,untracked goto pass",
+      `${isError} goto pass`,
+      "jump record",
+      "goto pass",
+    ]),
+    renderChain("denied", null, deniedRules(config, mark)),
+    renderChain("unjudged", null, unjudgedRules(config, mark)),
+    renderChain("conclude", null, [
+      `${verdict} vmap { ${mark.bits(untouched)} : goto unjudged, ${mark.bits(acceptThis)} : goto accepted, ${mark.bits(acceptBoth)} : goto accepted, ${mark.bits(deny)} : goto denied }`,
+    ]),
+  ];
+}
+
+function deniedRules({ hook, knobs }: RulesetConfig, mark: NftMark): string[] {
+  const tellNobody = hook === "postrouting";
+  return [
+    "counter name judged_deny",
+    `${isError} drop`,
+    `meta mark set meta mark & ${mark.bits(0xff & ~(markHeld.sg | markHeld.k8s))}`,
+    // The entry stays and remembers the denial: deleting it would let the other side's next packet make a new one, the
+    // wrong way round (PL-26).
+    "ct status confirmed jump record",
+    ...(tellNobody
+      ? []
+      : [`${knobs.denyAction === "drop" ? "ct status confirmed " : ""}meta l4proto tcp reject with tcp reset`]),
+    ...(tellNobody || knobs.denyAction === "drop" ? ["drop"] : ["reject with icmpx type admin-prohibited"]),
+  ];
+}
+
+function unjudgedRules({ knobs }: RulesetConfig, mark: NftMark): string[] {
+  const isOpen = knobs.bypass === "accept" || knobs.overflow === "accept";
+  return [
+    // The kernel let it past a queue without a listener, or a full one. Which one is the queue's setting, not ours.
+    ...(isOpen ? [`${mark.packetHas(markIn.queued)} counter name unjudged_accept goto pass`] : []),
+    "counter name unjudged_drop drop",
+  ];
+}

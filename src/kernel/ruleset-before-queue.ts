@@ -1,0 +1,106 @@
+/**
+ * The chains in front of the queue: who is diverted, what the kernel already knows, and what the packet's mark tells
+ * the engine (model/mark.ts). Bits of ours that a packet brings along are forgotten first: they could have been set by
+ * anyone, or on another host, since a mark outlives encapsulation.
+ */
+import { ctAccept, markHeld, markIn, markStates } from "../model/mark.ts";
+import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
+import { QUEUE_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
+import {
+  hookPriorities,
+  isNeighbourDiscovery,
+  matchManaged,
+  matchOutput,
+  passHostErrors,
+  renderChain,
+  renderHook,
+} from "./ruleset-parts.ts";
+
+export function renderBeforeQueue(config: RulesetConfig, mark: NftMark): string[] {
+  return [...divertChains(config, mark), ...firstChains(config, mark)];
+}
+
+function firstChains(config: RulesetConfig, mark: NftMark): string[] {
+  const forget = mark.clearPacket;
+  const chains = hookPriorities(config).map(({ hook, first }) =>
+    renderChain(`${hook}_first`, renderHook(hook, first), [
+      forget,
+      "meta pkttype != host goto not_unicast",
+      `${isNeighbourDiscovery} accept`,
+      ...matchManaged(config, "divert"),
+    ]),
+  );
+  // IPVS sends from the output hook what it forwards; there the packets of this host are met in postrouting as well.
+  if (config.hook === "postrouting") return chains;
+  return [
+    ...chains,
+    renderChain("output_first", renderHook("output", 10), [
+      forget,
+      `${isNeighbourDiscovery} accept`,
+      ...passHostErrors(config),
+      `ct state related jump related`,
+      ...matchOutput(config, "divert"),
+    ]),
+  ];
+}
+
+function divertChains(config: RulesetConfig, mark: NftMark): string[] {
+  return [
+    // A receiver takes a packet for its own address from a broadcast frame, UDP at least: a way round the policy.
+    renderChain("not_unicast", null, [
+      "ip daddr @managed4 counter name misdelivered drop",
+      "ip6 daddr @managed6 counter name misdelivered drop",
+      "ip saddr @managed4 fib daddr type { local, unicast } counter name misdelivered drop",
+      "ip6 saddr @managed6 fib daddr type { local, unicast } counter name misdelivered drop",
+    ]),
+    renderChain("hand_over", null, [
+      `${mark.flowHas(markHeld.sg)} ${mark.setPacket(markHeld.sg)}`,
+      `${mark.flowHas(markHeld.k8s)} ${mark.setPacket(markHeld.k8s)}`,
+      "counter name queued",
+      `goto ${QUEUE_CHAIN}`,
+    ]),
+    renderChain("invalid", null, [mark.setPacket(markStates.invalid), "goto hand_over"]),
+    renderChain("untracked", null, [mark.setPacket(markStates.untracked), "goto hand_over"]),
+    renderChain("midstream", null, [mark.setPacket(markStates.midstream), "goto hand_over"]),
+    // An ICMP error has the entry of the flow that it quotes. One about a denied flow dies with it; the others are
+    // judged each time: network ACLs have no notion of them (NA-22), and their mark isn't theirs to write.
+    renderChain("related_error", null, [
+      `${mark.flowIsDecided} ct mark & ${mark.bits(everyAccept)} == 0 counter name decided_deny drop`,
+      mark.setPacket(markStates.related),
+      "goto hand_over",
+    ]),
+    // An expected connection (FTP data) is born with its master's ct mark and stays `related` until it's answered.
+    // Its first packet, which isn't confirmed yet, loses what it inherited: it is judged as any new flow, and the mark
+    // that it has afterwards is its own (PL-27).
+    renderChain("related", null, [
+      "meta l4proto { icmp, ipv6-icmp } return",
+      `ct status & confirmed == 0 ${mark.clearFlow}`,
+    ]),
+    renderChain("decided", null, decidedRules(config, mark)),
+    renderChain("divert", null, [
+      "ct state vmap { invalid : goto invalid, untracked : goto untracked, related : jump related }",
+      "ct state related meta l4proto { icmp, ipv6-icmp } goto related_error",
+      // Not `ct state established`: UDP in one direction never gets there and would be queued for ever.
+      `${mark.flowIsDecided} goto decided`,
+      "ct state new tcp flags & syn == 0 goto midstream",
+      mark.setPacket(markIn.queued),
+      `ct direction reply ${mark.setPacket(markIn.reply)}`,
+      `ct status dnat ${mark.setPacket(markIn.dnat)}`,
+      "goto hand_over",
+    ]),
+  ];
+}
+
+function decidedRules(config: RulesetConfig, mark: NftMark): string[] {
+  const accept = `${mark.setPacket(settled)} counter name decided_accept accept`;
+  // A flow that was cut tells both its ends. A packet that a stateless policy refuses, in a flow that stands, is
+  // dropped without a word, as a network ACL does.
+  const reset = `ct mark & ${mark.bits(everyAccept)} == 0 meta l4proto tcp reject with tcp reset`;
+  return [
+    `${mark.flowHas(ctAccept.original)} ct direction original ${accept}`,
+    `${mark.flowHas(ctAccept.reply)} ct direction reply ${accept}`,
+    "counter name decided_deny",
+    ...(config.hook === "postrouting" ? [] : [reset]),
+    "drop",
+  ];
+}

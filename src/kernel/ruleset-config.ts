@@ -1,0 +1,42 @@
+/**
+ * What the table `inet verdictd` is made from, and the names in it that others refer to.
+ */
+import type { Knobs } from "../model/knobs.ts";
+import type { MarkLayout } from "../model/mark.ts";
+import type { Address } from "../net/address.ts";
+
+/** Family and name as nft wants them: our table, and nobody else's. */
+export const TABLE = "inet verdictd";
+export const TABLE_NAME = "verdictd";
+/** The chain of the queue rule. Text never touches it after it's made: on some kernels nft can't write its rule. */
+export const QUEUE_CHAIN = "to_queue";
+
+/** Named counters of the table: packets and bytes, since the table was made. */
+export const ruleCounters = {
+  queued: "sent to the queue",
+  decided_accept: "accepted in the kernel: their flow was decided in this epoch",
+  decided_deny: "dropped in the kernel: their flow was denied in this epoch",
+  judged_accept: "came back from the engine accepted",
+  judged_deny: "came back from the engine denied, to mark their flow",
+  unjudged_accept: "passed without a verdict, as bypass or overflow wants",
+  unjudged_drop: "dropped because nobody judged them",
+  misdelivered: "dropped: a managed address inside a broadcast or multicast frame",
+} as const;
+export type RuleCounter = keyof typeof ruleCounters;
+
+export interface RulesetConfig {
+  readonly mark: MarkLayout;
+  /** Consecutive queue numbers. */
+  readonly queue: { readonly first: number; readonly total: number };
+  /** The kernel has nft's own `queue`; otherwise the rule is the xt target NFQUEUE and comes by raw netlink. */
+  readonly useNativeQueue: boolean;
+  readonly knobs: Pick<Knobs, "bypass" | "overflow" | "denyAction">;
+  /** `postrouting` where IPVS is in use: it carries packets past the forward hook. nft has no `reject` there. */
+  readonly hook: "forward" | "postrouting";
+  /** Addresses whose packets are diverted, or all packets. */
+  readonly managed: readonly Address[] | "all";
+  /** Addresses to which this host's own packets are diverted as well (SG-83a), or all. */
+  readonly output: readonly Address[] | "all";
+  /** Epoch nibble in force, 1–15; 0 for none: then nothing counts as decided. */
+  readonly epoch: number;
+}

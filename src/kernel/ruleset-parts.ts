@@ -1,0 +1,73 @@
+/**
+ * What the chains before and after the queue must agree on: where they hook in, whom they look at, and what they leave
+ * alone.
+ */
+import type { RulesetConfig } from "./ruleset-config.ts";
+
+/** One chain; `head` is its hook line, or null for a chain that others go to. */
+export function renderChain(name: string, head: string | null, rules: readonly string[]): string {
+  const lines = head === null ? rules : [head, ...rules];
+  return [`\tchain ${name} {`, ...lines.map((line) => `\t\t${line}`), "\t}"].join("\n");
+}
+
+/** The hook line of a base chain. Its policy is accept: what isn't ours is none of our business. */
+export function renderHook(hook: string, priority: number): string {
+  return `type filter hook ${hook} priority ${priority}; policy accept;`;
+}
+
+/** Rules that send packets from or to managed addresses to `target`. */
+export function matchManaged(config: RulesetConfig, target: string): string[] {
+  if (config.managed === "all") return [`goto ${target}`];
+  return [
+    `ip saddr @managed4 goto ${target}`,
+    `ip daddr @managed4 goto ${target}`,
+    `ip6 saddr @managed6 goto ${target}`,
+    `ip6 daddr @managed6 goto ${target}`,
+  ];
+}
+
+/** The same for packets that this host sends. */
+export function matchOutput(config: RulesetConfig, target: string): string[] {
+  if (config.output === "all") return [`goto ${target}`];
+  return [`ip daddr @output4 goto ${target}`, `ip6 daddr @output6 goto ${target}`];
+}
+
+/** A hook with the priorities of its first and last base chain. */
+export interface HookPriorities {
+  readonly hook: "forward" | "input" | "postrouting";
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * Between DNAT and SNAT (100) both times. IPVS takes its packets from the input hook at 98 and 99 and sends the
+ * translated ones through output and postrouting: there the input chains lie after it, so that what they see is really
+ * for this host, and packets to a service are judged once, with the address of the pod (NP-50).
+ * Source: linux/netfilter_ipv4.h, net/netfilter/ipvs/ip_vs_core.c.
+ */
+export function hookPriorities(config: RulesetConfig): readonly HookPriorities[] {
+  if (config.hook === "forward") {
+    return [
+      { hook: "forward", first: 10, last: 20 },
+      { hook: "input", first: 10, last: 20 },
+    ];
+  }
+  return [
+    { hook: "postrouting", first: 90, last: 95 },
+    { hook: "input", first: 110, last: 115 },
+  ];
+}
+
+/** SG-84. */
+export const isNeighbourDiscovery = "icmpv6 type 133-137";
+
+/**
+ * Lets out what this kernel itself says in refusing a packet. Its resets carry the entry of the packet that they
+ * answer and look `related`; its ICMP errors about a first packet, whose entry was never confirmed, look invalid. Both
+ * would be judged as packets of the flow that was just denied.
+ */
+export function passHostErrors(config: RulesetConfig): string[] {
+  const reset = "ct state related tcp flags & rst == rst accept";
+  if (config.knobs.denyAction === "drop") return [reset];
+  return [reset, "icmp type 3 icmp code 13 accept", "icmpv6 type 1 icmpv6 code 1 accept"];
+}

@@ -1,0 +1,81 @@
+/**
+ * The text of the table `inet verdictd`: which packets go to the queue, and what happens to them when they come back.
+ * Pure: config in, text out; `nft -f -` applies it in one transaction.
+ *
+ * ```
+ *                    ┌ decided in this epoch: accept or deny, in the kernel ┐
+ *  HOOK_first ─ divert ─ to_queue ··· engine ··· HOOK_last ─ conclude ─ record (ct mark) ─ pass | denied | unjudged
+ *  priority 10                                   priority 20
+ * ```
+ *
+ * Two base chains to each hook, because a packet that the engine accepts resumes at the next base chain, not at the
+ * next rule. Both lie after filter (0) and DNAT, and before SNAT (100).
+ *
+ * What depends on outside text: nothing. Addresses are printed from their words, numbers from numbers.
+ */
+import { type Address, Family, formatAddress } from "../net/address.ts";
+import { nftMark } from "./nft-mark.ts";
+import { renderAfterQueue } from "./ruleset-after-queue.ts";
+import { renderBeforeQueue } from "./ruleset-before-queue.ts";
+import { QUEUE_CHAIN, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
+
+/** What an earlier run left in the table, by name, without the queue chain. */
+export interface Leftover {
+  readonly chains: readonly string[];
+  readonly sets: readonly string[];
+  readonly counters: readonly string[];
+}
+export const nothingLeft: Leftover = { chains: [], sets: [], counters: [] };
+
+/** Makes the table with its queue chain; where nft has a queue statement of its own, with the queue rule too. */
+export function renderQueueChain(config: RulesetConfig): string {
+  const lines = [`add table ${TABLE}`, `add chain ${TABLE} ${QUEUE_CHAIN}`];
+  if (config.useNativeQueue) {
+    const { first, total } = config.queue;
+    const numbers = total === 1 ? `${first}` : `${first}-${first + total - 1}`;
+    const bypass = config.knobs.bypass === "accept" ? " bypass" : "";
+    // Without `fanout`: a hash of the addresses keeps both directions of a flow at one worker.
+    lines.push(`flush chain ${TABLE} ${QUEUE_CHAIN}`);
+    lines.push(`add rule ${TABLE} ${QUEUE_CHAIN} queue num ${numbers}${bypass}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/**
+ * Everything but the queue chain, replacing what an earlier run left, in one transaction: at no moment is the table
+ * without rules, and packets are queued all the while.
+ */
+export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothingLeft): string {
+  const mark = nftMark(config.mark);
+  return [
+    ...leftover.chains.map((name) => `flush chain ${TABLE} ${name}`),
+    ...leftover.chains.map((name) => `delete chain ${TABLE} ${name}`),
+    ...leftover.sets.map((name) => `delete set ${TABLE} ${name}`),
+    ...leftover.counters.map((name) => `delete counter ${TABLE} ${name}`),
+    `table ${TABLE} {`,
+    ...Object.keys(ruleCounters).map((name) => `\tcounter ${name} {\n\t}`),
+    // A size makes the kernel take its fixed hash, the faster one; while one epoch replaces another there are two.
+    renderSet("epoch", "mark", config.epoch === 0 ? [] : [mark.bits(config.epoch)], 16),
+    renderAddressSet("managed4", Family.ipv4, config.managed),
+    renderAddressSet("managed6", Family.ipv6, config.managed),
+    renderAddressSet("output4", Family.ipv4, config.output),
+    renderAddressSet("output6", Family.ipv6, config.output),
+    `\tchain ${QUEUE_CHAIN} {\n\t}`,
+    ...renderAfterQueue(config, mark),
+    ...renderBeforeQueue(config, mark),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function renderAddressSet(name: string, family: Family, addresses: readonly Address[] | "all"): string {
+  const own = addresses === "all" ? [] : addresses.filter((a) => a.family === family);
+  return renderSet(name, family === Family.ipv4 ? "ipv4_addr" : "ipv6_addr", [...new Set(own.map(formatAddress))], 0);
+}
+
+function renderSet(name: string, type: string, elements: readonly string[], size: number): string {
+  const lines = [`\tset ${name} {`, `\t\ttype ${type}`];
+  if (size > 0) lines.push(`\t\tsize ${size}`);
+  if (elements.length > 0) lines.push(`\t\telements = { ${elements.join(", ")} }`);
+  return [...lines, "\t}"].join("\n");
+}

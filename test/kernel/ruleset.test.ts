@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { renderQueueChain, renderRuleset } from "../../src/kernel/ruleset.ts";
+import type { RulesetConfig } from "../../src/kernel/ruleset-config.ts";
+import { defaultKnobs } from "../../src/model/knobs.ts";
+import { defaultMarkLayout, type MarkLayout, markLayout } from "../../src/model/mark.ts";
+import { parseAddress } from "../../src/net/address.ts";
+
+const base: RulesetConfig = {
+  mark: defaultMarkLayout,
+  queue: { first: 4720, total: 2 },
+  useNativeQueue: false,
+  knobs: defaultKnobs,
+  hook: "forward",
+  managed: addresses("10.0.0.1", "10.0.0.2", "fd00::1", "10.0.0.1"),
+  output: addresses("10.0.0.2"),
+  epoch: 0,
+};
+
+function addresses(...texts: string[]) {
+  return texts.map((text) => parseAddress(text)!);
+}
+
+function text(change: Partial<RulesetConfig>): string {
+  const config = { ...base, ...change };
+  return renderQueueChain(config) + renderRuleset(config);
+}
+
+describe("the whole text", () => {
+  const rows: readonly (readonly [string, Partial<RulesetConfig>])[] = [
+    ["forward", {}],
+    ["postrouting", { hook: "postrouting" }],
+    [
+      "open",
+      { knobs: { bypass: "accept", overflow: "accept", denyAction: "reject" }, useNativeQueue: true, epoch: 15 },
+    ],
+    ["all-low-mark", { managed: "all", output: "all", mark: markLayout(0xff) as MarkLayout, epoch: 3 }],
+  ];
+  it.each(rows)("%s", async (name, change) => {
+    await expect(text(change)).toMatchFileSnapshot(`testdata/${name}.nft`);
+  });
+});
+
+describe("what the failure knobs write", () => {
+  const rows: readonly (readonly [string, Partial<RulesetConfig>, RegExp, boolean])[] = [
+    ["bypass=drop: no bypass in the queue statement", { useNativeQueue: true }, /queue num 4720-4721$/m, true],
+    ["bypass=drop, overflow=drop: nothing unjudged passes", {}, /unjudged_accept goto/, false],
+    [
+      "overflow=accept alone lets a queued packet pass",
+      { knobs: { ...defaultKnobs, overflow: "accept" } },
+      /meta mark & 0x01000000 == 0x01000000 counter name unjudged_accept goto pass/,
+      true,
+    ],
+    [
+      "overflow=accept isn't bypass",
+      { useNativeQueue: true, knobs: { ...defaultKnobs, overflow: "accept" } },
+      /queue num .* bypass/,
+      false,
+    ],
+    [
+      "denyAction=drop: only confirmed flows are reset",
+      {},
+      /ct status confirmed meta l4proto tcp reject with tcp reset/,
+      true,
+    ],
+    ["postrouting: no reject at all", { hook: "postrouting" }, /reject/, false],
+    ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
+    ["the xt target isn't text", {}, /queue num/, false],
+    ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 16\n\t\}/, true],
+    ["never asks for established", {}, /ct state[^\n]*established/, false],
+  ];
+  it.each(rows)("%s", (_, change, pattern, isThere) => {
+    expect(pattern.test(text(change))).toBe(isThere);
+  });
+
+  it("replaces a leftover before it defines anything, and leaves the queue chain alone", () => {
+    const lines = renderRuleset(base, { chains: ["forward_first", "old"], sets: ["epoch"], counters: ["c"] }).split(
+      "\n",
+    );
+    expect(lines.slice(0, 7)).toEqual([
+      "flush chain inet verdictd forward_first",
+      "flush chain inet verdictd old",
+      "delete chain inet verdictd forward_first",
+      "delete chain inet verdictd old",
+      "delete set inet verdictd epoch",
+      "delete counter inet verdictd c",
+      "table inet verdictd {",
+    ]);
+    expect(lines.join("\n")).not.toMatch(/flush chain inet verdictd to_queue/);
+  });
+});
