@@ -1,0 +1,21 @@
+/** Runs a program to its end, with an argument array and never through a shell. */
+import { spawn } from "node:child_process";
+
+/** Throws with what the program said where it can't be started or ends with anything but 0. */
+export async function runCommand(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  let complaint = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint += text;
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", resolve);
+  });
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${complaint.trim() || `exit ${code}`}`);
+  return output;
+}
