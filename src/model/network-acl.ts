@@ -20,6 +20,8 @@ export interface NetworkAcl {
   readonly vpcId: string;
   readonly isDefault: boolean;
   readonly subnetIds: readonly string[];
+  /** An association couldn't be read: which subnets without a readable one are its own can't be told (DEF-7). */
+  readonly hasUnreadableAssociation: boolean;
   /** Ascending by number (NA-5). */
   readonly ingress: readonly NetworkAclEntry[];
   readonly egress: readonly NetworkAclEntry[];

@@ -32,6 +32,7 @@ export interface SecurityGroupRule {
   readonly text: string;
 }
 
+/** `ingress` and `egress` are in text order of their rules, each rule once. */
 export interface SecurityGroup {
   /** `sg-…`. */
   readonly id: string;

@@ -1,0 +1,54 @@
+/** The verdict of one gate on one packet. Allocates nothing, throws nothing. */
+import { type FlowView, Tracking } from "../../model/flow.ts";
+import { Reason } from "../../model/reason.ts";
+import { Direction, Verdict } from "../../model/verdict.ts";
+import { lookupAddress } from "../../net/address-table.ts";
+import { firstMatch } from "../ec2/first-match.ts";
+import { exemptReason } from "../ec2/service.ts";
+import { AMBIGUOUS, NO_PROFILE, type Profile, type SecurityGroupTables } from "./tables.ts";
+
+export function evaluateGate(tables: SecurityGroupTables, view: FlowView, direction: Direction): Verdict {
+  const isEgress = direction === Direction.egress;
+  const subject = isEgress ? view.sourceClass : view.destinationClass;
+  const peer = isEgress ? view.destinationClass : view.sourceClass;
+  const number = tables.profileOf[subject] as number;
+  if (number === NO_PROFILE) {
+    view.reason = Reason["not-managed"];
+    return Verdict.next;
+  }
+  if (number === AMBIGUOUS || tables.profileOf[peer] === AMBIGUOUS) {
+    view.reason = Reason["ambiguous-address"];
+    return Verdict.deny;
+  }
+  const profile = tables.profiles[number] as Profile;
+  const service = tables.services[peer * tables.vpcCount + profile.vpc] as number;
+  const exempt = exemptReason(tables.exempt, service, view, isEgress, true);
+  if (exempt !== Reason.unspecified) {
+    view.reason = exempt;
+    return Verdict.next;
+  }
+  if (tables.profileOf[peer] === number && isOneInterface(tables, view)) {
+    view.reason = Reason.self;
+    return Verdict.next;
+  }
+  const side = isEgress ? profile.egress : profile.ingress;
+  const rule = firstMatch(side.table, peer, view);
+  if (!(rule >= 0)) {
+    view.reason = Reason["no-rule-matches"];
+    view.rule = profile.denial;
+    return Verdict.deny;
+  }
+  view.reason = Reason.rule;
+  view.rule = rule;
+  // SG-61 speaks of "the" permission that admitted the flow. Where several match, one that leaves it untracked counts:
+  // the flow is then judged again when rules change, and the present rules decide.
+  const isUntracked = side.untracked !== null && firstMatch(side.untracked, peer, view) >= 0;
+  view.tracking = isUntracked ? Tracking.untracked : Tracking.tracked;
+  return Verdict.next;
+}
+
+/** SG-90: the addresses of one interface reach each other inside its host. */
+function isOneInterface({ interfaces }: SecurityGroupTables, view: FlowView): boolean {
+  const source = lookupAddress(interfaces, view.source);
+  return source >= 0 && source === lookupAddress(interfaces, view.destination);
+}
