@@ -1,0 +1,117 @@
+/**
+ * Our byte in the ct marks of this network namespace: found by the kernel, changed under a mask, so that other owners'
+ * bits stay as they are. Entries are never deleted: the next packet of the other side would make a reversed one, which
+ * egress rules accept (PL-26).
+ *
+ * Source: linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c.
+ */
+import { ctAccept, type MarkLayout, markEpochMask, markHeld } from "../model/mark.ts";
+import { type MessageBuilder, type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
+import {
+  concatBytes,
+  decodeAttributes,
+  encodeAttribute,
+  encodeMessage,
+  encodeNfgenmsg,
+  encodeUint32,
+  NetlinkFlag,
+  NLMSG_HDRLEN,
+} from "./netlink-message.ts";
+
+const NFNL_SUBSYS_CTNETLINK = 1;
+const IPCTNL_MSG_CT_NEW = 0;
+const IPCTNL_MSG_CT_GET = 1;
+const CTA_TUPLE_ORIG = 1;
+const CTA_MARK = 8;
+const CTA_ZONE = 18;
+const CTA_MARK_MASK = 21;
+const NLA_F_NESTED = 0x8000;
+/** struct nfgenmsg */
+const NFGENMSG_LENGTH = 4;
+const ENOENT = 2;
+/** Entries of one write; an update is about 120 bytes, a socket's send buffer 200 KiB. */
+const UPDATES_OF_REQUEST = 256;
+/** A dump can miss entries while the kernel resizes its table: it's repeated until it finds none. */
+const ROUNDS = 4;
+
+/** Epoch and accept bits: what a decision is. */
+const decisionBits = markEpochMask | ctAccept.original | ctAccept.reply;
+
+export class Conntrack {
+  readonly #client: NetlinkClient;
+  readonly #layout: MarkLayout;
+
+  /** The client speaks NETLINK_NETFILTER and stays its owner's to close. */
+  constructor(client: NetlinkClient, layout: MarkLayout) {
+    this.#client = client;
+    this.#layout = layout;
+  }
+
+  /** Makes every flow undecided; held bits stay. Returns how many entries changed. Blocks, O(table). */
+  clearDecisions(): number {
+    let count = 0;
+    for (let epoch = 1; epoch <= markEpochMask; epoch++) count += this.sweepEpoch(epoch);
+    return count;
+  }
+
+  /** Makes the flows undecided that carry this epoch nibble (1–15), so that it can be used again. */
+  sweepEpoch(epochNibble: number): number {
+    return this.#clear(epochNibble, markEpochMask, decisionBits);
+  }
+
+  /** Takes our whole byte out of every entry, for an uninstall. */
+  clearAll(): number {
+    let count = 0;
+    for (let epoch = 1; epoch <= markEpochMask; epoch++) count += this.#clear(epoch, markEpochMask, 0xff);
+    for (const bit of [ctAccept.original, ctAccept.reply, markHeld.sg, markHeld.k8s])
+      count += this.#clear(bit, bit, 0xff);
+    return count;
+  }
+
+  /** Sets to 0 the bits `clear` of the entries whose byte has `value` under `mask`. */
+  #clear(value: number, mask: number, clear: number): number {
+    let count = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const found = this.#client.request("list conntrack entries", [this.#dump(value, mask)]);
+      if (found.length === 0) break;
+      for (let at = 0; at < found.length; at += UPDATES_OF_REQUEST) {
+        const chunk = found.slice(at, at + UPDATES_OF_REQUEST);
+        const { errors } = this.#client.tryRequest(chunk.map((entry) => this.#update(entry, clear)));
+        // An entry that has ended since needs no update.
+        const failure = errors.find(({ errno }) => errno !== ENOENT);
+        if (failure) throw netlinkFailure("update conntrack marks", failure);
+        count += chunk.length - errors.length;
+      }
+    }
+    return count;
+  }
+
+  #dump(value: number, mask: number): MessageBuilder {
+    const { shift } = this.#layout;
+    return (sequence) =>
+      encodeMessage(
+        (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
+        NetlinkFlag.request | NetlinkFlag.dump,
+        sequence,
+        encodeNfgenmsg(0),
+        encodeUint32(CTA_MARK, (value << shift) >>> 0),
+        encodeUint32(CTA_MARK_MASK, (mask << shift) >>> 0),
+      );
+  }
+
+  /** Names the entry by its original tuple and zone, as the dump printed them, and writes zeros under the mask. */
+  #update(entry: Uint8Array, clear: number): MessageBuilder {
+    const attributes = decodeAttributes(entry, NLMSG_HDRLEN + NFGENMSG_LENGTH);
+    const tuple = attributes.get(CTA_TUPLE_ORIG) ?? new Uint8Array(0);
+    const zone = attributes.get(CTA_ZONE);
+    const body = concatBytes([
+      encodeNfgenmsg(entry[NLMSG_HDRLEN] ?? 0),
+      encodeAttribute(CTA_TUPLE_ORIG | NLA_F_NESTED, tuple),
+      ...(zone === undefined ? [] : [encodeAttribute(CTA_ZONE, zone)]),
+      encodeUint32(CTA_MARK, 0),
+      encodeUint32(CTA_MARK_MASK, (clear << this.#layout.shift) >>> 0),
+    ]);
+    const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
+    return (sequence) => encodeMessage(type, NetlinkFlag.request | NetlinkFlag.ack, sequence, body);
+  }
+}

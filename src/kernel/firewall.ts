@@ -1,0 +1,224 @@
+/**
+ * The kernel's side of enforcement: the table, its sets and its epoch, our bits in connection tracking, and the bridges
+ * that are filtered. One for each network namespace.
+ *
+ * Order is the caller's, and it matters:
+ *
+ * - Start: bind the queues, `install`, `clearDecisions`, `publishEpoch`.
+ * - A change: `sweepEpoch(next)`, workers switch programs, `addAddresses`, `publishEpoch(next)`, `removeAddresses`.
+ *   The engine knows a policy before the kernel asks for it; an address is judged before it's trusted.
+ * - Stop: `remove` or `keep`, then verdicts for everything queued, then close the queues, then `close`.
+ *
+ * All but `install` and `counters` block, for microseconds where nothing is listed.
+ */
+import { epochBits } from "../model/epoch.ts";
+import { type Address, addressKey, Family } from "../net/address.ts";
+import type { Addon } from "./addon.ts";
+import { Bridges } from "./bridge.ts";
+import { Conntrack } from "./conntrack.ts";
+import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
+import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
+import { applyRuleset, listObjects, type NftObject } from "./nft.ts";
+import { type Leftover, renderQueueChain, renderRuleset } from "./ruleset.ts";
+import { QUEUE_CHAIN, type RuleCounter, type RulesetConfig, ruleCounters, TABLE_NAME } from "./ruleset-config.ts";
+
+export type FirewallConfig = Omit<RulesetConfig, "epoch">;
+/** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
+export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
+/** Packets and bytes since the table was made. */
+export type RuleCounts = Readonly<Record<RuleCounter, { readonly packets: number; readonly bytes: number }>>;
+
+const ENOENT = 2;
+/** Messages of one transaction: each is 28 KiB at most, a socket's send buffer 200 KiB. */
+const MESSAGES_OF_BATCH = 5;
+const setNames = ["managed", "output"] as const;
+
+export class Firewall {
+  readonly #netfilter: NetlinkClient;
+  readonly #route: NetlinkClient;
+  readonly #bridges: Bridges;
+  #installed: Installed | null = null;
+
+  constructor(addon: Pick<Addon, "NetlinkSocket">) {
+    this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
+    this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
+    this.#bridges = new Bridges(this.#route);
+  }
+
+  /**
+   * Makes the table, or replaces one that an earlier run left, with nothing decided: from the moment it's there, every
+   * packet of a managed address is diverted. The queue rule comes first, so that none is lost on the way; the rest is
+   * one transaction, so that a table that was left to keep flows closed never stops doing so.
+   */
+  async install(config: FirewallConfig): Promise<void> {
+    await applyRuleset(renderQueueChain({ ...config, epoch: 0 }));
+    if (!config.useNativeQueue) {
+      this.#commit("install the queue rule", replaceQueueRule(config.queue, config.knobs.bypass === "accept"));
+    }
+    await this.#rebuild(config, 0);
+  }
+
+  /** Makes all flows undecided. Returns how many there were. */
+  clearDecisions(): number {
+    return this.#conntrack().clearDecisions();
+  }
+
+  /** Makes the flows undecided that were decided in the epoch which last had this number's nibble. */
+  sweepEpoch(epoch: number): number {
+    return this.#conntrack().sweepEpoch(epochBits(epoch));
+  }
+
+  /** From here on, flows decided in this epoch are the kernel's, and all others are asked about again. */
+  publishEpoch(epoch: number): void {
+    const installed = this.#get();
+    this.#commit("publish the epoch", replaceEpoch(installed.config.mark, epochBits(epoch)));
+    installed.epochNibble = epochBits(epoch);
+  }
+
+  /** Diverts what `target` has and the sets lack. */
+  async addAddresses(target: AddressSets): Promise<void> {
+    const installed = this.#get();
+    const { config } = installed;
+    if (setNames.some((name) => target[name] === "all" && config[name] !== "all")) {
+      // "All packets" is another shape of the chains, not a set.
+      const wider = { managed: widest(config.managed, target.managed), output: widest(config.output, target.output) };
+      return this.#rebuild({ ...config, ...wider }, installed.epochNibble);
+    }
+    for (const name of setNames) {
+      const wanted = target[name];
+      if (wanted === "all" || config[name] === "all") continue;
+      const missing = wanted.filter((address) => isInSet(address) && !installed[name].has(addressKey(address)));
+      this.#change(name, missing, addElements);
+      for (const address of missing) installed[name].set(addressKey(address), address);
+    }
+    return undefined;
+  }
+
+  /** Stops diverting what the sets have and `target` lacks. */
+  async removeAddresses(target: AddressSets): Promise<void> {
+    const installed = this.#get();
+    const { config } = installed;
+    if (setNames.some((name) => target[name] !== "all" && config[name] === "all")) {
+      return this.#rebuild({ ...config, ...target }, installed.epochNibble);
+    }
+    for (const name of setNames) {
+      const wanted = target[name];
+      if (wanted === "all") continue;
+      const kept = new Set(wanted.map(addressKey));
+      const superfluous = [...installed[name].values()].filter((address) => !kept.has(addressKey(address)));
+      this.#change(name, superfluous, deleteElements);
+      for (const address of superfluous) installed[name].delete(addressKey(address));
+    }
+    return undefined;
+  }
+
+  /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */
+  enforceBridges(names: readonly string[]): readonly string[] {
+    return this.#bridges.enforce(names);
+  }
+
+  async counters(): Promise<RuleCounts> {
+    const ours = (await listObjects("counters")).filter(isOurs);
+    const count = (name: string): { packets: number; bytes: number } => {
+      const found = ours.find((counter) => counter.name === name);
+      return { packets: found?.packets ?? 0, bytes: found?.bytes ?? 0 };
+    };
+    return Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, count(name)])) as RuleCounts;
+  }
+
+  /** Takes everything of ours out of the kernel: table, ct-mark bits, bridge flags. May be called twice. */
+  remove(): void {
+    const installed = this.#installed;
+    this.#installed = null;
+    this.#bridges.restore();
+    const { errors } = this.#netfilter.tryRequest(batch(deleteTable()));
+    const failure = errors.find(({ errno }) => errno !== ENOENT);
+    if (failure) throw netlinkFailure("remove the table", failure);
+    if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
+  }
+
+  /** Leaves everything in force without us (`onStop=keep`): what is decided goes on, what isn't is dropped. */
+  keep(): void {
+    this.#installed = null;
+  }
+
+  /** Closes the sockets; the kernel keeps what it has. May be called twice. */
+  close(): void {
+    this.#netfilter.close();
+    this.#route.close();
+  }
+
+  async #rebuild(config: FirewallConfig, epochNibble: number): Promise<void> {
+    await applyRuleset(renderRuleset({ ...config, epoch: epochNibble }, await findLeftover()));
+    this.#installed = {
+      config,
+      epochNibble,
+      managed: addressMap(config.managed),
+      output: addressMap(config.output),
+    };
+  }
+
+  #change(
+    name: "managed" | "output",
+    addresses: readonly Address[],
+    encode: (set: string, addresses: readonly Address[]) => readonly MessageBuilder[],
+  ): void {
+    const messages = ([Family.ipv4, Family.ipv6] as const).flatMap((family) =>
+      encode(
+        `${name}${family}`,
+        addresses.filter((address) => address.family === family),
+      ),
+    );
+    for (let at = 0; at < messages.length; at += MESSAGES_OF_BATCH) {
+      this.#commit(`update the set of ${name} addresses`, messages.slice(at, at + MESSAGES_OF_BATCH));
+    }
+  }
+
+  #commit(operation: string, messages: readonly MessageBuilder[]): void {
+    if (messages.length > 0) this.#netfilter.request(operation, batch(messages));
+  }
+
+  #conntrack(): Conntrack {
+    return new Conntrack(this.#netfilter, this.#get().config.mark);
+  }
+
+  #get(): Installed {
+    if (this.#installed === null) throw new TypeError("the firewall isn't installed");
+    return this.#installed;
+  }
+}
+
+interface Installed {
+  readonly config: FirewallConfig;
+  epochNibble: number;
+  readonly managed: Map<string, Address>;
+  readonly output: Map<string, Address>;
+}
+
+/** What the table holds now, without the queue chain. */
+async function findLeftover(): Promise<Leftover> {
+  const names = (objects: readonly NftObject[]): readonly string[] => objects.filter(isOurs).map(({ name }) => name);
+  return {
+    chains: names(await listObjects("chains")).filter((name) => name !== QUEUE_CHAIN),
+    sets: names(await listObjects("sets")),
+    // Counters of ours go on counting.
+    counters: names(await listObjects("counters")).filter((name) => !Object.hasOwn(ruleCounters, name)),
+  };
+}
+
+function isOurs(object: NftObject): boolean {
+  return object.family === "inet" && object.table === TABLE_NAME;
+}
+
+function addressMap(addresses: readonly Address[] | "all"): Map<string, Address> {
+  return new Map(addresses === "all" ? [] : addresses.filter(isInSet).map((address) => [addressKey(address), address]));
+}
+
+/** An endpoint without an address can't be met on the wire. */
+function isInSet(address: Address): boolean {
+  return address.family !== Family.none;
+}
+
+function widest(a: readonly Address[] | "all", b: readonly Address[] | "all"): readonly Address[] | "all" {
+  return a === "all" || b === "all" ? "all" : [...a, ...b];
+}
