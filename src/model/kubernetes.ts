@@ -3,6 +3,7 @@
  * depends on the order of the input (PL-25).
  */
 import type { Address } from "../net/address.ts";
+import type { AdminPolicy } from "./admin-policy.ts";
 import type { Origin } from "./finding.ts";
 import type { NetworkPolicy } from "./network-policy.ts";
 
@@ -43,6 +44,8 @@ export interface Pod {
   /** `creationTimestamp`, or the empty string; compared as text (NP-66). */
   readonly createdAt: string;
   readonly ports: readonly ContainerPort[];
+  /** The workload that made it, by its controller reference: `ReplicaSet`, `web-7d4b9`. */
+  readonly owner: { readonly kind: string; readonly name: string } | null;
   readonly origin: Origin;
 }
 
@@ -74,6 +77,8 @@ export interface KubernetesInventory {
   readonly nodes: readonly Node[];
   readonly services: readonly Service[];
   readonly networkPolicies: readonly NetworkPolicy[];
+  /** Of both tiers; those of one tier in the order in which they are asked (AN-2). */
+  readonly adminPolicies: readonly AdminPolicy[];
 }
 
 export const emptyKubernetes: KubernetesInventory = {
@@ -82,4 +87,19 @@ export const emptyKubernetes: KubernetesInventory = {
   nodes: [],
   services: [],
   networkPolicies: [],
+  adminPolicies: [],
 };
+
+/** The label that every namespace carries (NP-24). */
+export const namespaceNameLabel = "kubernetes.io/metadata.name";
+
+/** A namespace's labels by its name; one without an object has only the label of its name (NP-25). */
+export function namespaceLabels(kubernetes: Pick<KubernetesInventory, "namespaces">): (name: string) => Labels {
+  const known = new Map(kubernetes.namespaces.map((namespace) => [namespace.name, namespace.labels]));
+  return (name) => known.get(name) ?? { [namespaceNameLabel]: name };
+}
+
+/** A pod that policies can select: one with an address of its own that hasn't ended (NP-59, NP-60). */
+export function isSelectable(pod: Pod): boolean {
+  return !pod.hostNetwork && pod.addresses.length > 0;
+}

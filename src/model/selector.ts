@@ -30,3 +30,32 @@ function isMet({ key, operator, values }: Requirement, labels: Labels): boolean 
       return value === undefined;
   }
 }
+
+/** False only where no labels at all can satisfy both; a cautious answer to "can these two overlap?" (AN-3). */
+export function canOverlap(a: Selector, b: Selector): boolean {
+  const all = [...a, ...b];
+  return [...new Set(all.map((requirement) => requirement.key))].every((key) => {
+    const ofKey = all.filter((requirement) => requirement.key === key);
+    const wanted = ofKey.find(({ operator }) => operator === "In");
+    if (wanted) return wanted.values.some((value) => ofKey.every((r) => isMet(r, { [key]: value })));
+    return !(ofKey.some((r) => r.operator === "Exists") && ofKey.some((r) => r.operator === "DoesNotExist"));
+  });
+}
+
+/** `app=web,tier in (a,b),!legacy`, as kubectl prints it; the empty text for the selector of everything. */
+export function formatSelector(selector: Selector): string {
+  return selector.map(formatRequirement).join(",");
+}
+
+function formatRequirement({ key, operator, values }: Requirement): string {
+  switch (operator) {
+    case "In":
+      return values.length === 1 ? `${key}=${values[0]}` : `${key} in (${values.join(",")})`;
+    case "NotIn":
+      return values.length === 1 ? `${key}!=${values[0]}` : `${key} notin (${values.join(",")})`;
+    case "Exists":
+      return key;
+    case "DoesNotExist":
+      return `!${key}`;
+  }
+}

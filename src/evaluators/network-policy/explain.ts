@@ -1,0 +1,78 @@
+/** NetworkPolicy's answers in words: what decided, and for a denial which rule came nearest and what would change it. */
+import type { Explanation } from "../../model/evaluator.ts";
+import type { FlowView } from "../../model/flow.ts";
+import { Direction, directionNames } from "../../model/verdict.ts";
+import { type Address, equalAddresses, Family, formatAddress } from "../../net/address.ts";
+import { classOfAddress } from "../../net/address-classes.ts";
+import { hasPorts } from "../../net/protocol.ts";
+import { findEntry, hasPeer } from "../kubernetes/find-entry.ts";
+import { isOwnNode } from "../kubernetes/own-node.ts";
+import { formatTraffic } from "../kubernetes/rule-text.ts";
+import { trafficKey } from "../kubernetes/traffic-key.ts";
+import type { NetworkPolicyTables } from "./tables.ts";
+
+export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView, direction: Direction): Explanation {
+  const isEgress = direction === Direction.egress;
+  const [subject, peer] = isEgress ? [view.source, view.destination] : [view.destination, view.source];
+  const subjectClass = classOfAddress(tables.classes, subject);
+  const peerClass = classOfAddress(tables.classes, peer);
+  const way = isEgress ? "to" : "from";
+  const end = `${way} ${nameOf(peer)}`;
+  if (tables.isPod[subjectClass] !== 1) return say(`${nameOf(subject)} is no pod that a NetworkPolicy could select`);
+  const rules = isEgress ? tables.egress : tables.ingress;
+  const group = rules.group[subjectClass] as number;
+  if (group === 0) return say(`no NetworkPolicy isolates the pod for ${directionNames[direction]}`);
+  const policies = tables.refs[tables.noMatch[direction][group] as number]?.policy ?? "";
+  if (equalAddresses(subject, peer)) return say("a pod can always reach itself, whatever isolates it");
+  if (tables.acceptsOwnNode[direction] && tables.isPod[peerClass] === 0 && isOwnNode(tables.ownNodes, subject, peer)) {
+    return say(`${nameOf(peer)} is the pod's own node, whose traffic ${policies} can't restrict`);
+  }
+  const traffic = formatTraffic(view);
+  if (tables.npNonL4 !== "peer-only" && !hasPorts(view.protocol)) {
+    return say(`${traffic} is decided by the setting npNonL4=${tables.npNonL4}, not by the rules of ${policies}`);
+  }
+  const key = trafficKey(view);
+  const entry = findEntry(rules, group, key, peerClass);
+  if (entry >= 0) {
+    const number = rules.entries.rule[entry] as number;
+    const ref = tables.refs[number];
+    const text = tables.texts[number];
+    return say(`${ref?.rule} of ${ref?.policy} allows ${text?.ports} ${way} ${text?.peers}`);
+  }
+
+  const textsWhere = (holds: (entry: number) => boolean, part: "peers" | "ports"): string => {
+    const found = (rules.groupEntries[group] ?? []).filter(holds);
+    return [...new Set(found.map((e) => tables.texts[rules.entries.rule[e] as number]?.[part]))].join(" or ");
+  };
+  const hasTraffic = (e: number): boolean =>
+    (rules.entries.from[e] as number) <= key && key <= (rules.entries.to[e] as number);
+  const elsewhere = textsWhere(hasTraffic, "peers");
+  const otherwise = textsWhere((e) => hasPeer(rules, e, peerClass), "ports");
+  const names = policies.split(",");
+  const isOne = names.length === 1;
+  const count = tables.refs.filter(
+    ({ policy, rule }) => names.includes(policy) && rule?.startsWith(`${directionNames[direction]}[`),
+  ).length;
+  const hints = [
+    ...(elsewhere === "" ? [] : [`${isOne ? "it allows" : "they allow"} it ${way} ${elsewhere}`]),
+    ...(otherwise === "" ? [] : [`${end} ${isOne ? "it allows" : "they allow"} ${otherwise}`]),
+  ];
+  const hint = hints.length === 0 ? "" : ` (${hints.join("; ")})`;
+  const what =
+    count === 0
+      ? `${policies} ${isOne ? "isolates" : "isolate"} the pod for ${directionNames[direction]} and ${isOne ? "has" : "have"} no rule for it`
+      : `none of the ${directionNames[direction]} rules of ${policies} (${count}) allows ${traffic} ${end}`;
+  return {
+    text: `${what}${hint}`,
+    remedy: `add an ${directionNames[direction]} rule to ${names[0]} that allows ${traffic} ${end}`,
+  };
+}
+
+function say(text: string): Explanation {
+  return { text, remedy: null };
+}
+
+/** The engine knows names; an endpoint without an address is called what it is here. */
+function nameOf(address: Address): string {
+  return address.family === Family.none ? "the pod" : formatAddress(address);
+}

@@ -1,0 +1,41 @@
+/** Namespaces, nodes and services, from untrusted objects. */
+import { at, isObject, type JsonObject, readList, refuse } from "../../evaluators/kubernetes/reading.ts";
+import { type Namespace, type Node, namespaceNameLabel, type Service } from "../../model/kubernetes.ts";
+import { type Address, parseAddress } from "../../net/address.ts";
+import { field, type Metadata, readLabels } from "./metadata.ts";
+
+/** NP-24. */
+export function readNamespace({ name, labels, place }: Metadata): Namespace {
+  return { name, labels: { [namespaceNameLabel]: name, ...labels }, origin: place.origin };
+}
+
+/** Every entry of `status.addresses` that is an IP address, whatever its type (AN-24). */
+export function readNode(object: JsonObject, { name, labels, place }: Metadata): Node {
+  const listPlace = at(place, "status.addresses");
+  const list = readList(field(object, "status", place).addresses, listPlace, "AN-24") ?? [];
+  const addresses: Address[] = [];
+  list.forEach((element, i) => {
+    const { type, address: text } = isObject(element) ? element : { type: null, address: element };
+    const address = typeof text === "string" ? parseAddress(text) : null;
+    if (address) addresses.push(address);
+    else if (type === "InternalIP" || type === "ExternalIP" || typeof text !== "string") {
+      refuse(at(listPlace, i), "bad-address", "AN-24", `${JSON.stringify(text)} is no IP address; it is ignored`);
+    }
+  });
+  return { name, labels, addresses, origin: place.origin };
+}
+
+/** Only for people: policies never match a Service's address (NP-51). */
+export function readService(object: JsonObject, { namespace, name, place }: Metadata): Service {
+  const spec = field(object, "spec", place);
+  const list: unknown[] = Array.isArray(spec.clusterIPs) ? spec.clusterIPs : [spec.clusterIP];
+  const addresses = list.flatMap((text) => (typeof text === "string" ? (parseAddress(text) ?? []) : []));
+  const selector = spec.selector;
+  return {
+    namespace,
+    name,
+    selector: isObject(selector) ? readLabels(selector, place, "spec.selector") : null,
+    addresses,
+    origin: place.origin,
+  };
+}
