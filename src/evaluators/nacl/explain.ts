@@ -37,10 +37,14 @@ export function explainBoundary(tables: NetworkAclTables, given: FlowView, direc
   const address = isEgress ? view.destination : view.source;
   const isAnswer = isPortProtocol(view) && view.destinationPort >= FIRST_EPHEMERAL_PORT;
   const packet = `${packetText(view)} ${isEgress ? "to" : "from"} ${formatAddress(address)}`;
-  const what = view.rule === side.rest ? `none of its ${side.entries.length} entries` : null;
+  const word = isEgress ? "egress" : "ingress";
+  const count = side.entries.length;
+  const rest =
+    count === 0
+      ? `it has no ${word} entry but the last one, *, which denies everything`
+      : `${count === 1 ? `its only ${word} entry doesn't match` : `none of its ${count} ${word} entries matches`} ${packet}, so the last one, *, denies it`;
   const text = [
-    what ? `${what} for ${isEgress ? "egress" : "ingress"} matches ${packet}, so the last one, *, denies it` : "",
-    what ? "" : `${name} denies ${packet} before any other entry matches`,
+    view.rule === side.rest ? rest : `${name} denies ${packet} before any other entry matches`,
     laterAllow(side, view, address),
     isAnswer ? `; port ${view.destinationPort} is one that clients ask from, and a network ACL judges answers too` : "",
   ].join("");
