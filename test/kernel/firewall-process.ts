@@ -1,0 +1,131 @@
+/**
+ * A firewall, and an engine that answers by table, inside a namespace: driven by JSON lines on standard input
+ * (firewall-driver.ts). The answers are bytes of model/mark.ts, so that these tests are about the kernel's rules alone.
+ */
+import { createInterface } from "node:readline";
+import type { QueueSocket } from "../../src/kernel/addon.ts";
+import { loadAddon } from "../../src/kernel/addon-loader.ts";
+import { Firewall } from "../../src/kernel/firewall.ts";
+import { listAddresses, listLinks } from "../../src/kernel/links.ts";
+import { NetlinkClient, NetlinkProtocol } from "../../src/kernel/netlink-client.ts";
+import { probeKernel } from "../../src/kernel/probe.ts";
+import { defaultKnobs } from "../../src/model/knobs.ts";
+import { defaultMarkLayout } from "../../src/model/mark.ts";
+import { type Address, formatAddress, parseAddress } from "../../src/net/address.ts";
+import type { Command, FirewallText, Seen } from "./firewall-driver.ts";
+
+const addon = loadAddon();
+const firewall = new Firewall(addon);
+const netlink = new NetlinkClient(addon, NetlinkProtocol.route);
+const NF_DROP = 0;
+const NF_ACCEPT = 1;
+
+let queue: QueueSocket | null = null;
+let answer = 0;
+let seen: Seen[] = [];
+
+function addresses(texts: readonly string[] | "all"): readonly Address[] | "all" {
+  return texts === "all" ? texts : texts.map((text) => parseAddress(text)!);
+}
+
+function startQueue(number: number, failOpen: boolean): void {
+  const slots = 64;
+  const layout = addon.slotLayout;
+  const slab = new ArrayBuffer(4 * (layout.headerWords + slots * layout.slotWords));
+  const words = new Uint32Array(slab);
+  const socket = new addon.QueueSocket({
+    queue: number,
+    copyRangeBytes: 128,
+    maxLength: 4096,
+    receiveBufferBytes: 1 << 20,
+    failOpen,
+    slots,
+    slab,
+    errorVerdict: NF_DROP,
+    errorMark: 0,
+    markMask: defaultMarkLayout.mask,
+  });
+  socket.start(
+    (count) => {
+      for (let i = 0; i < count; i++) {
+        const at = layout.headerWords + i * layout.slotWords;
+        const mark = words[at + layout.markIn]!;
+        seen.push({
+          byte: mark >>> 24,
+          others: mark & 0xffffff,
+          protocol: words[at + layout.protocol]!,
+          sourcePort: words[at + layout.sourcePort]!,
+          destinationPort: words[at + layout.destinationPort]!,
+        });
+        words[at + layout.verdict] = answer === 0 ? NF_DROP : NF_ACCEPT;
+        words[at + layout.markOut] = ((mark & 0xffffff) | (answer << 24)) >>> 0;
+      }
+      socket.send();
+    },
+    (error) => {
+      throw error;
+    },
+  );
+  queue = socket;
+}
+
+const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { op: K }>) => unknown } = {
+  probe: () => probeKernel(addon),
+  install({ config }) {
+    const { managed, output = [], hook = "forward", queue: first = 4720, knobs = {} } = config satisfies FirewallText;
+    return firewall.install({
+      mark: defaultMarkLayout,
+      queue: { first, total: 1 },
+      useNativeQueue: false,
+      knobs: { ...defaultKnobs, ...knobs },
+      hook,
+      managed: addresses(managed),
+      output: addresses(output),
+    });
+  },
+  startQueue: ({ number = 4720, failOpen = false }) => startQueue(number, failOpen),
+  stopQueue() {
+    queue?.close();
+    queue = null;
+  },
+  /** What every packet is answered from now on: 0 drops it, anything else is accepted with this byte. */
+  answer({ byte }) {
+    answer = byte;
+  },
+  takeSeen() {
+    const taken = seen;
+    seen = [];
+    return taken;
+  },
+  publishEpoch: ({ epoch }) => firewall.publishEpoch(epoch),
+  sweepEpoch: ({ epoch }) => firewall.sweepEpoch(epoch),
+  clearDecisions: () => firewall.clearDecisions(),
+  addAddresses: ({ managed, output }) =>
+    firewall.addAddresses({ managed: addresses(managed), output: addresses(output) }),
+  removeAddresses: ({ managed, output }) =>
+    firewall.removeAddresses({ managed: addresses(managed), output: addresses(output) }),
+  enforceBridges: ({ names }) => firewall.enforceBridges(names),
+  counters: () => firewall.counters(),
+  links: () => listLinks(netlink),
+  addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),
+  remove: () => firewall.remove(),
+  keep: () => firewall.keep(),
+};
+
+createInterface({ input: process.stdin })
+  .on("line", async (line) => {
+    const command = JSON.parse(line) as Command & { id: number };
+    try {
+      const run = operations[command.op] as (command: Command) => unknown;
+      const result = (await run(command)) ?? null;
+      process.stdout.write(`${JSON.stringify({ id: command.id, result })}\n`);
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      process.stdout.write(`${JSON.stringify({ id: command.id, error: { code, message } })}\n`);
+    }
+  })
+  .on("close", () => {
+    queue?.close();
+    firewall.close();
+    netlink.close();
+  });
