@@ -33,7 +33,7 @@ interface Sets {
 
 export type Command =
   | { readonly op: "install"; readonly config: FirewallText }
-  | { readonly op: "startQueue"; readonly number?: number; readonly failOpen?: boolean }
+  | { readonly op: "startQueue"; readonly number?: number; readonly maxLength?: number; readonly failOpen?: boolean }
   | { readonly op: "answer"; readonly byte: number }
   | { readonly op: "publishEpoch" | "sweepEpoch"; readonly epoch: number }
   | ({ readonly op: "addAddresses" | "removeAddresses" } & Sets)
@@ -115,6 +115,14 @@ export class FirewallDriver {
 
   addresses(): Promise<readonly (Omit<LinkAddress, "address"> & { readonly address: string })[]> {
     return this.ask({ op: "addresses" });
+  }
+
+  /** Stops and continues the process, so that its queue fills. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+  resume(): void {
+    this.#child.kill("SIGCONT");
   }
 
   /** Ends the process as it stands: what it left in the kernel stays. */

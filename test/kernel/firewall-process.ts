@@ -28,7 +28,7 @@ function addresses(texts: readonly string[] | "all"): readonly Address[] | "all"
   return texts === "all" ? texts : texts.map((text) => parseAddress(text)!);
 }
 
-function startQueue(number: number, failOpen: boolean): void {
+function startQueue(number: number, maxLength: number, failOpen: boolean): void {
   const slots = 64;
   const layout = addon.slotLayout;
   const slab = new ArrayBuffer(4 * (layout.headerWords + slots * layout.slotWords));
@@ -36,7 +36,7 @@ function startQueue(number: number, failOpen: boolean): void {
   const socket = new addon.QueueSocket({
     queue: number,
     copyRangeBytes: 128,
-    maxLength: 4096,
+    maxLength,
     receiveBufferBytes: 1 << 20,
     failOpen,
     slots,
@@ -83,7 +83,7 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
       output: addresses(output),
     });
   },
-  startQueue: ({ number = 4720, failOpen = false }) => startQueue(number, failOpen),
+  startQueue: ({ number = 4720, maxLength = 4096, failOpen = false }) => startQueue(number, maxLength, failOpen),
   stopQueue() {
     queue?.close();
     queue = null;
