@@ -1,0 +1,163 @@
+#include "netlink_socket.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <string>
+
+#include "addon_data.h"
+#include "netlink_message.h"
+
+namespace verdictd {
+namespace {
+
+// A dump's datagrams are at most 32 KiB, or as long as the receive call's buffer; an answer quotes what it answers.
+constexpr size_t kBufferBytes = 1 << 20;
+// Acknowledgements of a large transaction all wait in the socket before the first is read.
+constexpr int kSocketBufferBytes = 16 << 20;
+
+int64_t NowMilliseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
+
+struct Failure {
+  uint32_t sequence;
+  int error;
+  std::string text;
+};
+
+// NLMSG_ERROR: int error, the request's header, and after NETLINK_CAP_ACK has cut the rest, attributes.
+Failure ReadFailure(const nlmsghdr& header, const uint8_t* payload, size_t length) {
+  int32_t code = 0;
+  memcpy(&code, payload, sizeof code);
+  Failure failure{header.nlmsg_seq, -code, ""};
+  size_t at = sizeof code + sizeof(nlmsghdr);
+  if ((header.nlmsg_flags & NLM_F_CAPPED) == 0 && length >= at) {
+    nlmsghdr request;
+    memcpy(&request, payload + sizeof code, sizeof request);
+    if (code != 0) at = sizeof code + Align4(request.nlmsg_len);
+  }
+  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) != 0 && length > at) {
+    ForEachAttribute(payload + at, length - at, [&](int type, const uint8_t* data, size_t size) {
+      if (type == NLMSGERR_ATTR_MSG && size > 0) failure.text.assign(reinterpret_cast<const char*>(data), size - 1);
+    });
+  }
+  return failure;
+}
+
+}  // namespace
+
+Napi::Function NetlinkSocket::Define(Napi::Env env) {
+  return DefineClass(
+      env, "NetlinkSocket",
+      {InstanceMethod<&NetlinkSocket::Request>("request"), InstanceMethod<&NetlinkSocket::Close>("close")});
+}
+
+NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : ObjectWrap(info), buffer_(kBufferBytes) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 1 || !info[0].IsNumber()) {
+    Napi::TypeError::New(env, "NetlinkSocket: a protocol number").ThrowAsJavaScriptException();
+    return;
+  }
+  const int protocol = info[0].As<Napi::Number>().Int32Value();
+  fd_.Reset(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!fd_.is_open()) {
+    ThrowKernelError(env, "VERDICTD_NETLINK", "open netlink protocol " + std::to_string(protocol), errno, "");
+    return;
+  }
+  const int on = 1;
+  setsockopt(fd_.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  setsockopt(fd_.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  for (const int option : {SO_RCVBUFFORCE, SO_SNDBUFFORCE}) {
+    if (setsockopt(fd_.get(), SOL_SOCKET, option, &kSocketBufferBytes, sizeof kSocketBufferBytes) != 0) {
+      const int unforced = option == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF;
+      setsockopt(fd_.get(), SOL_SOCKET, unforced, &kSocketBufferBytes, sizeof kSocketBufferBytes);
+    }
+  }
+}
+
+Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto fail = [&](int error, const char* detail) {
+    ThrowKernelError(env, "VERDICTD_NETLINK", "netlink request", error, detail);
+    return env.Undefined();
+  };
+  if (info.Length() < 3 || !info[0].IsTypedArray() || !info[1].IsArray() || !info[2].IsNumber()) {
+    Napi::TypeError::New(env, "NetlinkSocket.request: bytes, sequences, milliseconds").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  if (!fd_.is_open()) return fail(EBADF, "the socket is closed");
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  const auto list = info[1].As<Napi::Array>();
+  const int64_t end = NowMilliseconds() + info[2].As<Napi::Number>().Int64Value();
+  std::vector<uint32_t> asked;
+  for (uint32_t i = 0; i < list.Length(); i++) asked.push_back(list.Get(i).As<Napi::Number>().Uint32Value());
+  std::vector<uint32_t> waiting = asked;
+  const auto is_asked = [&](uint32_t sequence) { return std::find(asked.begin(), asked.end(), sequence) != asked.end(); };
+  const auto done = [&](uint32_t sequence) {
+    waiting.erase(std::remove(waiting.begin(), waiting.end(), sequence), waiting.end());
+  };
+
+  for (;;) {
+    const ssize_t n = send(fd_.get(), bytes.Data(), bytes.ByteLength(), 0);
+    if (n >= 0) break;
+    if (errno != EINTR) return fail(errno, errno == EPERM ? "CAP_NET_ADMIN is missing; run it with sudo" : "");
+  }
+  Napi::Array messages = Napi::Array::New(env);
+  std::vector<Failure> failures;
+  while (!waiting.empty()) {
+    pollfd readable{fd_.get(), POLLIN, 0};
+    // A transaction that fails answers for its failures at once and may be silent about the rest.
+    const int64_t left = failures.empty() ? std::max<int64_t>(0, end - NowMilliseconds()) : 0;
+    const int ready = poll(&readable, 1, static_cast<int>(left));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return fail(errno, "");
+    if (ready == 0 && !failures.empty()) break;
+    if (ready == 0) return fail(ETIMEDOUT, "the kernel didn't answer");
+    const ssize_t n = recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errno, errno == ENOBUFS ? "an answer was lost: too long for the socket's buffer" : "");
+    if (static_cast<size_t>(n) > buffer_.size()) return fail(EMSGSIZE, "an answer is longer than a megabyte");
+    ForEachMessage(buffer_.data(), static_cast<size_t>(n),
+                   [&](const nlmsghdr& header, const uint8_t* payload, size_t length) {
+                     if (header.nlmsg_type == NLMSG_ERROR && length >= 4) {
+                       Failure failure = ReadFailure(header, payload, length);
+                       // Answers to an earlier request that timed out are nobody's any more.
+                       const bool is_ours = is_asked(header.nlmsg_seq);
+                       if (failure.error != 0 && (is_ours || header.nlmsg_seq == 0 || waiting.size() == asked.size())) {
+                         failures.push_back(std::move(failure));
+                       }
+                       if (is_ours) done(header.nlmsg_seq);
+                     } else if (header.nlmsg_type == NLMSG_DONE) {
+                       int32_t code = 0;
+                       if (length >= 4) memcpy(&code, payload, sizeof code);
+                       if (code < 0 && is_asked(header.nlmsg_seq)) failures.push_back({header.nlmsg_seq, -code, ""});
+                       done(header.nlmsg_seq);
+                     } else if (header.nlmsg_type != NLMSG_NOOP && is_asked(header.nlmsg_seq)) {
+                       messages.Set(messages.Length(),
+                                    Napi::Buffer<uint8_t>::Copy(env, payload - sizeof header, header.nlmsg_len));
+                     }
+                   });
+  }
+  Napi::Array errors = Napi::Array::New(env);
+  for (const Failure& failure : failures) {
+    Napi::Object error = Napi::Object::New(env);
+    error["sequence"] = Napi::Number::New(env, failure.sequence);
+    error["errno"] = Napi::Number::New(env, failure.error);
+    error["text"] = Napi::String::New(env, failure.text);
+    errors.Set(errors.Length(), error);
+  }
+  Napi::Object answer = Napi::Object::New(env);
+  answer["messages"] = messages;
+  answer["errors"] = errors;
+  return answer;
+}
+
+void NetlinkSocket::Close(const Napi::CallbackInfo&) { fd_.Close(); }
+
+}  // namespace verdictd

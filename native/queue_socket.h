@@ -1,0 +1,84 @@
+// One NFQUEUE: packets come in batches into a slab that JavaScript lent, verdicts go out in one send.
+#ifndef VERDICTD_QUEUE_SOCKET_H_
+#define VERDICTD_QUEUE_SOCKET_H_
+
+#include <napi.h>
+#include <sys/socket.h>
+
+#include <vector>
+
+#include "file_descriptor.h"
+#include "packet_slot.h"
+#include "uv_poll.h"
+
+namespace verdictd {
+
+class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  explicit QueueSocket(const Napi::CallbackInfo& info);
+  ~QueueSocket() override;
+
+ private:
+  // What the event loop holds on to. It outlives the socket by one turn of the loop: a handle's memory may only go
+  // after its close callback, which also runs while an environment is torn down.
+  struct Poll {
+    QueueSocket* owner;
+    napi_async_cleanup_hook_handle hook;
+    uv_poll_s* handle;
+  };
+
+  void Start(const Napi::CallbackInfo& info);
+  Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+  bool ReadOptions(const Napi::CallbackInfo& info);
+  void Bind(Napi::Env env);
+  int AwaitBound();
+  std::vector<uint8_t> ConfigMessage(uint8_t command) const;
+
+  static void OnReadable(uv_poll_s* handle, int status, int events);
+  static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poll);
+  void ServeBatches();
+  void CallBatch(Napi::Env env);
+  uint32_t Receive();
+  void TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole);
+  void TakePacket(const uint8_t* attributes, size_t length, bool is_whole);
+  void PresetAnswer(PacketSlot* slot) const;
+  void SendVerdicts();
+  void Shut();
+  PacketSlot* Slot(uint32_t index) {
+    return reinterpret_cast<PacketSlot*>(slab_words_ + kHeaderWords) + index;
+  }
+
+  // Options.
+  uint32_t queue_ = 0, copy_range_ = 0, max_length_ = 0, receive_buffer_ = 0, slots_ = 0;
+  uint32_t error_verdict_ = 0, error_mark_ = 0, mark_mask_ = 0;
+  bool fail_open_ = false;
+  // The slab is JavaScript's; the reference keeps it alive for as long as we write into it.
+  Napi::ObjectReference slab_;
+  uint32_t* slab_words_ = nullptr;
+
+  FileDescriptor fd_;
+  Poll* poll_ = nullptr;
+  Napi::FunctionReference on_batch_, on_error_;
+  // Reused for every batch.
+  std::vector<uint8_t> buffers_;
+  size_t buffer_bytes_ = 0;
+  std::vector<mmsghdr> headers_;
+  std::vector<iovec> vectors_;
+  std::vector<uint8_t> verdicts_;
+  // Packets that came before the kernel had answered the bind.
+  std::vector<std::vector<uint8_t>> early_;
+
+  uint32_t batch_ = 0;  // slots filled and not answered yet
+  double received_at_ = 0;
+  bool in_callback_ = false, close_wanted_ = false;
+
+  double received_ = 0, sent_ = 0, unparseable_ = 0, overruns_ = 0, send_errors_ = 0, failed_ = 0;
+};
+
+}  // namespace verdictd
+
+#endif  // VERDICTD_QUEUE_SOCKET_H_
