@@ -162,6 +162,7 @@ describe.skipIf(skipReason !== null)(`packets through the table (${skipReason ??
       await answer(acceptBoth);
       await talk.client.send(`${i};`);
       expect(await talk.server.receives(`${i};`)).toBe("received");
+      expect(marks()).toEqual([`${(0x30 | nibble()).toString(16)}000000`]);
     }
     const seen = await states();
     expect(seen.length).toBeGreaterThanOrEqual(6);
@@ -352,12 +353,47 @@ describe.skipIf(skipReason !== null)(`packets through the table (${skipReason ??
       await answer(acceptBoth);
       // Nobody listens on the port: the server answers with port unreachable.
       const from = await client.openUdp({ host: server4, port });
-      for (const round of [1, 2]) {
-        await from.send("anyone?");
-        await waitFor(`error ${round}`, async () => (await firewall.packets()).judged_accept === 1 + round);
-      }
+      await from.send("anyone?");
+      await waitFor("an error", async () => (await firewall.packets()).judged_accept === 2);
+      // What the engine says of the error is about the error alone.
+      await answer(acceptThis | markHeld.k8s);
+      await from.send("anyone?");
+      await waitFor("another", async () => (await firewall.packets()).judged_accept === 3);
       expect(await states()).toEqual([markStates.original, markStates.related, markStates.related]);
       expect(marks()).toEqual([`${(0x30 | nibble()).toString(16)}000000`]);
+    });
+
+    it("an ICMP error about a flow that was denied dies with it", async () => {
+      await start();
+      await answer(acceptBoth);
+      await server.listenTcp(port);
+      const talk = await client.converse(server, server4, port);
+      await publish();
+      await answer(deny);
+      await talk.client.send("x");
+      expect(await talk.client.receives("never")).toBe("ECONNRESET");
+      await firewall.takeSeen();
+      const { decided_deny } = await firewall.packets();
+      const { sendRaw, ipPacket } = await import("../support/raw-packet.ts");
+      const quoted = ipPacket("10.7.1.2", server4, 6, [
+        talk.client.localPort >> 8,
+        talk.client.localPort & 255,
+        port >> 8,
+        port & 255,
+        0,
+        0,
+        0,
+        0,
+      ]);
+      const body = [3, 3, 0, 0, 0, 0, 0, 0, ...quoted];
+      let sum = 0;
+      for (let k = 0; k < body.length; k += 2) sum += (body[k]! << 8) | (body[k + 1] ?? 0);
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+      body[2] = (~sum >> 8) & 255;
+      body[3] = ~sum & 255;
+      sendRaw(hosts.server, [ipPacket(server4, "10.7.1.2", 1, body)]);
+      await waitFor("its end", async () => (await firewall.packets()).decided_deny > decided_deny);
+      expect(await states()).toEqual([]);
     });
 
     it("a TCP packet in the middle of a flow that tracking doesn't know (PL-26)", async () => {
