@@ -39,10 +39,11 @@ export function explainBoundary(tables: NetworkAclTables, given: FlowView, direc
   const packet = `${packetText(view)} ${isEgress ? "to" : "from"} ${formatAddress(address)}`;
   const word = isEgress ? "egress" : "ingress";
   const count = side.entries.length;
+  const fails = count === 1 ? `its only ${word} entry doesn't match` : `none of its ${count} ${word} entries matches`;
   const rest =
     count === 0
       ? `it has no ${word} entry but the last one, *, which denies everything`
-      : `${count === 1 ? `its only ${word} entry doesn't match` : `none of its ${count} ${word} entries matches`} ${packet}, so the last one, *, denies it`;
+      : `${fails} ${packet}, so the last one, *, denies it`;
   const text = [
     view.rule === side.rest ? rest : `${name} denies ${packet} before any other entry matches`,
     laterAllow(side, view, address),

@@ -2,18 +2,19 @@
  * Compiles an inventory's network ACLs (NA-3 … NA-16) into tables: which subnet an address is in, which ACL a subnet
  * has, and one ordered list of entries for each ACL and direction.
  */
-import type { Ec2Inventory, NetworkInterface } from "../../model/ec2.ts";
+import type { Ec2Inventory } from "../../model/ec2.ts";
 import type { RuleRef } from "../../model/evaluator.ts";
 import type { Inventory } from "../../model/inventory.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { NetworkAcl, NetworkAclEntry } from "../../model/network-acl.ts";
 import type { Address } from "../../net/address.ts";
 import { type AddressClass, type AddressClassesData, buildAddressClasses } from "../../net/address-classes.ts";
-import { containsAddress, formatPrefix, type Prefix } from "../../net/prefix.ts";
+import { formatPrefix, type Prefix } from "../../net/prefix.ts";
 import { listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
 import { buildFirstMatch, type FirstMatchData } from "../ec2/first-match.ts";
 import { keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
+import { listSubnetIds, subnetIdOf } from "../ec2/subnets.ts";
 
 /** `vpcOf` of a class that is no subject, and of an address that two running interfaces claim. */
 export const NO_VPC = -1;
@@ -126,24 +127,6 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
     isAllow: Uint8Array.from(isAllow),
     acceptsErrors: knobs.errorVerdict === "accept",
   };
-}
-
-function listSubnetIds(ec2: Ec2Inventory): readonly string[] {
-  const named = ec2.interfaces.flatMap((i) => (i.subnetId === null ? [] : [i.subnetId]));
-  return [...new Set([...ec2.subnets.map((s) => s.id), ...named])].sort();
-}
-
-/** NA-13. */
-function subnetIdOf({ subnetId, vpcId }: NetworkInterface, address: Address, ec2: Ec2Inventory): string | null {
-  if (subnetId !== null) return subnetId;
-  let best: { id: string; length: number } | null = null;
-  for (const { id, prefixes, vpcId: vpc } of ec2.subnets) {
-    for (const prefix of vpc === vpcId ? prefixes : []) {
-      if (containsAddress(prefix, address) && prefix.length > (best?.length ?? -1))
-        best = { id, length: prefix.length };
-    }
-  }
-  return best?.id ?? null;
 }
 
 /**

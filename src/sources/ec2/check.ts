@@ -21,6 +21,7 @@ export function checkReferences(ec2: Ec2Inventory, report: Report): void {
   checkInterfaces(ec2, add);
   checkRules(ec2, add);
   checkAcls(ec2, add);
+  checkRoutes(ec2, add);
 }
 
 type Add = (
@@ -104,5 +105,26 @@ function checkAcls(ec2: Ec2Inventory, add: Add): void {
     const message =
       "it has no network ACL in the input, neither associated nor its VPC's default: errorVerdict decides; load the whole output of describe-network-acls";
     add(subnet.origin, "", "error", "missing-network-acl", "NA-14", message);
+  }
+}
+
+function checkRoutes(ec2: Ec2Inventory, add: Add): void {
+  const lists = new Set(ec2.prefixLists.map((l) => l.id));
+  const peerings = new Set(ec2.peerings.map((p) => p.id));
+  for (const table of ec2.routeTables) {
+    for (const { destination, target } of table.routes) {
+      if ("prefixListId" in destination && !lists.has(destination.prefixListId)) {
+        const id = destination.prefixListId;
+        const message = `the entries of ${id} aren't in the input: the route leads nowhere; save get-managed-prefix-list-entries as ${id}.json`;
+        add(table.origin, id, "warning", "unknown-prefix-list", "VR-5", message);
+      }
+      if (target.startsWith("pcx-") && !peerings.has(target)) {
+        const message = `${target} isn't in the input: the route is a black hole; load the output of describe-vpc-peering-connections`;
+        add(table.origin, target, "warning", "unknown-peering", "VR-4", message);
+      } else if (target !== "local" && target !== "none" && !/^(igw|nat|eigw|pcx)-/.test(target)) {
+        const message = `where ${target} leads isn't modelled: what is routed to it passes this stage; its other rules still apply`;
+        add(table.origin, target, "warning", "unmodelled-route-target", "VR-5", message);
+      }
+    }
   }
 }

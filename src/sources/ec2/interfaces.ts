@@ -14,7 +14,7 @@ import {
 } from "../../evaluators/ec2/read.ts";
 import type { NetworkInterface } from "../../model/ec2.ts";
 import type { Report } from "../../model/finding.ts";
-import { type Address, addressKey, Family, parseAddress } from "../../net/address.ts";
+import { type Address, addressKey, Family, formatAddress, parseAddress } from "../../net/address.ts";
 
 /** An interface as one document has it; `assembleEc2` makes one of two. */
 export interface InterfaceRecord {
@@ -132,7 +132,7 @@ function readGroupIds(reading: Reading, groups: unknown): readonly string[] {
   return [...new Set(found.map((g) => g.value.GroupId))].sort();
 }
 
-/** Primary IPv4 first, then secondary IPv4, then IPv6, each once. */
+/** Primary IPv4 first, then secondary IPv4, then IPv6, each once; secondary ones in text order (PL-25). */
 function readAddresses(reading: Reading, value: Readonly<Record<string, unknown>>) {
   const addresses = new Map<string, Address>();
   const publicAddresses = new Map<string, Address>();
@@ -147,6 +147,12 @@ function readAddresses(reading: Reading, value: Readonly<Record<string, unknown>
   };
   add(addresses, value.PrivateIpAddress, "PrivateIpAddress");
   const listed = readElements(reading, value.PrivateIpAddresses, "PrivateIpAddresses", record, lost);
+  if (addresses.size === 0) {
+    const primary = listed.find((e) => e.value.Primary === true);
+    const given = typeof primary?.value.PrivateIpAddress === "string" ? primary.value.PrivateIpAddress : "";
+    if (parseAddress(given)) add(addresses, given, "");
+  }
+  const [primary] = addresses.keys();
   for (const { value: entry, path } of listed) {
     if (readShape(reading, entry, path, z.looseObject({ PrivateIpAddress: z.string() }), lost) === null) continue;
     add(addresses, entry.PrivateIpAddress, `${path}.PrivateIpAddress`);
@@ -157,6 +163,10 @@ function readAddresses(reading: Reading, value: Readonly<Record<string, unknown>
   for (const { value: entry, path } of readElements(reading, value.Ipv6Addresses, "Ipv6Addresses", record, lost)) {
     add(addresses, entry.Ipv6Address, `${path}.Ipv6Address`);
   }
-  const byFamily = (a: Address, b: Address) => (a.family === b.family ? 0 : a.family === Family.ipv4 ? -1 : 1);
-  return { addresses: [...addresses.values()].sort(byFamily), publicAddresses: [...publicAddresses.values()] };
+  const rank = (a: Address) => (addressKey(a) === primary ? 0 : a.family === Family.ipv4 ? 1 : 2);
+  const inOrder = (a: Address, b: Address) => rank(a) - rank(b) || (formatAddress(a) < formatAddress(b) ? -1 : 1);
+  return {
+    addresses: [...addresses.values()].sort(inOrder),
+    publicAddresses: [...publicAddresses.values()].sort(inOrder),
+  };
 }

@@ -40,23 +40,23 @@ export function readSubnet(raw: unknown, file: string, report: Report): Subnet |
   const found = identify(raw, "SubnetId", "subnet", file, report);
   if (!found) return null;
   const { id, value, reading } = found;
-  const prefixes = [
-    ...readCidrs(reading, [value.CidrBlock], "CidrBlock"),
+  const primary = readCidrs(reading, [value.CidrBlock], "CidrBlock");
+  const others = [
     ...readCidrList(reading, value, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock", "Ipv6CidrBlockState"),
   ];
-  return { id, vpcId: asText(value.VpcId) ?? "", prefixes: inFamilyOrder(prefixes), origin: reading.origin };
+  return { id, vpcId: asText(value.VpcId) ?? "", prefixes: inFamilyOrder(primary, others), origin: reading.origin };
 }
 
 export function readVpc(raw: unknown, file: string, report: Report): Vpc | null {
   const found = identify(raw, "VpcId", "VPC", file, report);
   if (!found) return null;
   const { id, value, reading } = found;
-  const prefixes = [
-    ...readCidrs(reading, [value.CidrBlock], "CidrBlock"),
+  const primary = readCidrs(reading, [value.CidrBlock], "CidrBlock");
+  const others = [
     ...readCidrList(reading, value, "CidrBlockAssociationSet", "CidrBlock", "CidrBlockState"),
     ...readCidrList(reading, value, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock", "Ipv6CidrBlockState"),
   ];
-  return { id, prefixes: inFamilyOrder(prefixes), origin: reading.origin };
+  return { id, prefixes: inFamilyOrder(primary, others), origin: reading.origin };
 }
 
 export function readPrefixList(id: string, entries: unknown, file: string, report: Report): PrefixList {
@@ -67,7 +67,7 @@ export function readPrefixList(id: string, entries: unknown, file: string, repor
     meaning,
   });
   const prefixes = cidrs.flatMap(({ value, path }) => readCidrs(reading, [value.Cidr], `${path}.Cidr`));
-  return { id, prefixes: unique(prefixes), origin: reading.origin };
+  return { id, prefixes: sorted(prefixes), origin: reading.origin };
 }
 
 /** Where a route may point, in the order in which one of them is printed. */
@@ -96,9 +96,16 @@ export function readRouteTable(raw: unknown, file: string, report: Report): Rout
     vpcId: asText(value.VpcId) ?? "",
     subnetIds: associations.flatMap((a) => asText(a.value.SubnetId) ?? []).sort(),
     isMain: associations.some((a) => a.value.Main === true),
-    routes: routes.flatMap((route, i) => readRoute(reading, route, `Routes[${i}]`)),
+    routes: routes
+      .flatMap((route, i) => readRoute(reading, route, `Routes[${i}]`))
+      .sort((a, b) => (routeKey(a) < routeKey(b) ? -1 : 1)),
     origin: reading.origin,
   };
+}
+
+function routeKey({ destination, target, isBlackhole }: Route): string {
+  const to = "prefix" in destination ? formatPrefix(destination.prefix) : destination.prefixListId;
+  return JSON.stringify([to, isBlackhole, target]);
 }
 
 /** A route whose destination is readable but nothing else is a black hole: a broader one must not take its place. */
@@ -134,7 +141,7 @@ export function readPeering(raw: unknown, file: string, report: Report): VpcPeer
       ...readCidrList(reading, side, "CidrBlockSet", "CidrBlock", null),
       ...readCidrList(reading, side, "Ipv6CidrBlockSet", "Ipv6CidrBlock", null),
     ];
-    return [{ vpcId, prefixes: unique(own) }];
+    return [{ vpcId, prefixes: sorted(own) }];
   });
   return { id, isActive: asRecord(value.Status)?.Code === "active", sides, origin: reading.origin };
 }
@@ -161,11 +168,17 @@ function readCidrs(reading: Reading, given: readonly unknown[], path: string): P
   });
 }
 
-function inFamilyOrder(prefixes: readonly Prefix[]): Prefix[] {
+/** The primary CIDR, then the other IPv4 ones, then IPv6. */
+function inFamilyOrder(primary: readonly Prefix[], others: readonly Prefix[]): Prefix[] {
   const order = (p: Prefix) => (p.address.family === Family.ipv4 ? 0 : 1);
-  return unique(prefixes).sort((a, b) => order(a) - order(b));
+  return unique([...primary, ...sorted(others)]).sort((a, b) => order(a) - order(b));
 }
 
 function unique(prefixes: readonly Prefix[]): Prefix[] {
   return [...new Map(prefixes.map((p) => [formatPrefix(p), p])).values()];
+}
+
+/** In text order, whatever the order of the input (PL-25). */
+function sorted(prefixes: readonly Prefix[]): Prefix[] {
+  return unique(prefixes).sort((a, b) => (formatPrefix(a) < formatPrefix(b) ? -1 : 1));
 }
