@@ -2,7 +2,7 @@
  * Address → small number, by open addressing over typed arrays: no allocation and no string on the packet path.
  * The data can be copied or shared between threads as it stands.
  */
-import { type Address, addressKey, Family } from "./address.ts";
+import { type Address, Family } from "./address.ts";
 
 /** `slots` is five words each: family (0 in a free slot is told by value 0), w0 … w3. `values` hold value + 1. */
 export interface AddressTableData {
@@ -15,18 +15,22 @@ const WORDS = 5;
 
 /** Builds a table at most half full; a later entry for the same address replaces an earlier one. */
 export function buildAddressTable(entries: Iterable<readonly [Address, number]>): AddressTableData {
-  const unique = new Map<string, readonly [Address, number]>();
-  for (const entry of entries) unique.set(addressKey(entry[0]), entry);
+  const all = [...entries];
   let size = 8;
-  while (size < unique.size * 2) size *= 2;
+  while (size < all.length * 2) size *= 2;
   const mask = size - 1;
   const slots = new Uint32Array(size * WORDS);
   const values = new Uint32Array(size);
-  for (const [address, value] of unique.values()) {
+  for (const [address, value] of all) {
     let at = hash(address) & mask;
-    while (values[at] !== 0) at = (at + 1) & mask;
+    while (values[at] !== 0 && !isAt(slots, at * WORDS, address)) at = (at + 1) & mask;
     values[at] = value + 1;
-    slots.set([address.family, address.w0, address.w1, address.w2, address.w3], at * WORDS);
+    const o = at * WORDS;
+    slots[o] = address.family;
+    slots[o + 1] = address.w0;
+    slots[o + 2] = address.w1;
+    slots[o + 3] = address.w2;
+    slots[o + 4] = address.w3;
   }
   return { mask, slots, values };
 }
@@ -38,18 +42,19 @@ export function lookupAddress(table: AddressTableData, address: Address): number
   for (;;) {
     const value = values[at] as number;
     if (value === 0) return -1;
-    const o = at * WORDS;
-    if (
-      slots[o + 4] === address.w3 &&
-      slots[o + 3] === address.w2 &&
-      slots[o + 2] === address.w1 &&
-      slots[o + 1] === address.w0 &&
-      slots[o] === address.family
-    ) {
-      return value - 1;
-    }
+    if (isAt(slots, at * WORDS, address)) return value - 1;
     at = (at + 1) & mask;
   }
+}
+
+function isAt(slots: Uint32Array, o: number, address: Address): boolean {
+  return (
+    slots[o + 4] === address.w3 &&
+    slots[o + 3] === address.w2 &&
+    slots[o + 2] === address.w1 &&
+    slots[o + 1] === address.w0 &&
+    slots[o] === address.family
+  );
 }
 
 /** Two rounds of multiply and fold: neighbours in one subnet must not share a bucket chain. */

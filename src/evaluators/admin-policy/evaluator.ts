@@ -10,6 +10,7 @@ import type { BuiltinEvaluator, CompiledEvaluator } from "../../model/evaluator.
 import { Reads } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
 import type { Inventory } from "../../model/inventory.ts";
+import { emptyKubernetes } from "../../model/kubernetes.ts";
 import { Reason } from "../../model/reason.ts";
 import { Direction, Verdict } from "../../model/verdict.ts";
 import { equalAddresses } from "../../net/address.ts";
@@ -31,7 +32,9 @@ function tierEvaluator(name: string, tier: AdminTier): BuiltinEvaluator<TierTabl
   const build = (inventory: Inventory): TierTables => {
     const { policies, refs, texts, kinds } = termsOf(inventory);
     const tables = buildRuleTables(policies, inventory.kubernetes);
-    return { ...tables, tier, ownNodes: buildOwnNodes(inventory.kubernetes), refs, texts, kinds };
+    const needsNodes = policies.some(({ rules: [, ingress] }) => ingress?.some((rule) => rule.peers === null));
+    const ownNodes = buildOwnNodes(needsNodes ? inventory.kubernetes : emptyKubernetes);
+    return { ...tables, tier, ownNodes, refs, texts, kinds };
   };
   return {
     name,
@@ -90,7 +93,8 @@ function judge(tables: TierTables, view: FlowView, direction: Direction): Verdic
   if (group === 0) return Verdict.next;
   const entry = findEntry(rules, group, trafficKey(view), peerClass);
   if (entry < 0) return Verdict.next;
-  // Only a denial in place of an invalid rule reaches beyond pods on the way in, and not to the own node (AN-60).
+  // Only a denial in place of an invalid rule reaches beyond pods on the way in, and not to the own node (AN-60): the
+  // table of nodes is empty where there is none.
   if (!isEgress && tables.isPod[peerClass] === 0 && isOwnNode(tables.ownNodes, view.destination, view.source)) {
     return Verdict.next;
   }

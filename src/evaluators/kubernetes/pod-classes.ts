@@ -37,6 +37,8 @@ interface Known {
   readonly isPod: boolean;
 }
 
+type NodePeer = Extract<PeerTerm, { kind: "nodes" }>;
+
 const none: readonly never[] = [];
 
 export function buildPodClasses(policies: readonly PolicyTerm[], kubernetes: KubernetesInventory): PodClasses {
@@ -44,7 +46,7 @@ export function buildPodClasses(policies: readonly PolicyTerm[], kubernetes: Kub
   const peers = rules.flatMap((rule) => rule.peers ?? none);
   const pods = new Interner<PodTerm>((term) => JSON.stringify([term.namespaces, term.pods]));
   const prefixes = new Interner<Prefix>(formatPrefix);
-  const nodes = new Interner<Extract<PeerTerm, { kind: "nodes" }>>((peer) => JSON.stringify(peer.nodes));
+  const nodes = new Interner<NodePeer>((peer) => JSON.stringify(peer.nodes));
   for (const policy of policies) pods.add(policy.subject);
   for (const peer of peers) {
     if (peer.kind === "pods") pods.add(peer.pods);
@@ -52,31 +54,26 @@ export function buildPodClasses(policies: readonly PolicyTerm[], kubernetes: Kub
     else for (const prefix of [peer.prefix, ...peer.except]) prefixes.add(prefix);
   }
 
-  const known = new Map<string, readonly [Address, string]>();
   const kinds = new Map<string, Known>();
-  const learn = (address: Address, key: string, kind: Known): void => {
-    known.set(addressKey(address), [address, key]);
-    if (!kinds.has(key)) kinds.set(key, kind);
-  };
-  for (const node of kubernetes.nodes) {
-    const found = nodes.items.flatMap((peer, i): number[] => (selects(peer.nodes, node.labels) ? [i] : []));
-    for (const address of found.length === 0 ? none : node.addresses) {
-      const before = kinds.get(known.get(addressKey(address))?.[1] ?? "")?.nodes ?? none;
-      const all = [...new Set([...before, ...found])].sort((a, b) => a - b);
-      learn(address, `node ${all}`, { pods: none, ports: none, nodes: all, isPod: false });
-    }
-  }
-  // A pod's address is the pod's, whatever a Node object says of it (AN-24).
+  const onNodes = nodeAddresses(kubernetes, nodes.items);
+  const known = onNodes.map(({ address, nodes: members }): [Address, string] => {
+    const key = `node ${members}`;
+    kinds.set(key, { pods: none, ports: none, nodes: members, isPod: false });
+    return [address, key];
+  });
+  // Later ones count: a pod's address is the pod's, whatever a Node object says of it (AN-24).
   const match = createPodMatcher(pods.items, kubernetes);
   const portsOf = createPortReader(rules);
   for (const pod of kubernetes.pods) {
     if (!isSelectable(pod)) continue;
-    const kind = { pods: match(pod), ports: portsOf(pod), nodes: none, isPod: true };
-    const key = `pod ${kind.pods} ${kind.ports.map(portKey)}`;
-    for (const address of pod.addresses) learn(address, key, kind);
+    const matched = match(pod);
+    const ports = portsOf(pod);
+    const key = `pod ${matched} ${ports.map(portKey)}`;
+    if (!kinds.has(key)) kinds.set(key, { pods: matched, ports, nodes: none, isPod: true });
+    for (const address of pod.addresses) known.push([address, key]);
   }
 
-  const { data, classes } = buildAddressClasses(known.values(), prefixes.items);
+  const { data, classes } = buildAddressClasses(known, prefixes.items);
   const kindOf = classes.map(({ key }) => (key === null ? null : (kinds.get(key) ?? null)));
   const byPods = invert(kindOf.map((kind) => kind?.pods ?? none));
   const byNodes = invert(kindOf.map((kind) => kind?.nodes ?? none));
@@ -99,6 +96,20 @@ export function buildPodClasses(policies: readonly PolicyTerm[], kubernetes: Kub
       return inside.filter((c) => !outside.has(c) && (peer.matchesPods || isPod[c] === 0));
     },
   };
+}
+
+/** The addresses of nodes that some peer selects, with those peers' indexes. */
+function nodeAddresses(kubernetes: KubernetesInventory, peers: readonly NodePeer[]) {
+  const found = new Map<string, { readonly address: Address; nodes: readonly number[] }>();
+  for (const node of peers.length === 0 ? [] : kubernetes.nodes) {
+    const chosen = peers.flatMap((peer, i) => (selects(peer.nodes, node.labels) ? [i] : []));
+    for (const address of chosen.length === 0 ? [] : node.addresses) {
+      const entry = found.get(addressKey(address)) ?? { address, nodes: none };
+      entry.nodes = [...new Set([...entry.nodes, ...chosen])].sort((a, b) => a - b);
+      found.set(addressKey(address), entry);
+    }
+  }
+  return [...found.values()];
 }
 
 export function portKey({ name, protocol, port }: NamedPort): string {

@@ -7,6 +7,7 @@ import { Reads } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
 import type { Inventory } from "../../model/inventory.ts";
 import type { Knobs } from "../../model/knobs.ts";
+import { emptyKubernetes } from "../../model/kubernetes.ts";
 import { Reason } from "../../model/reason.ts";
 import { Direction, Verdict } from "../../model/verdict.ts";
 import { equalAddresses } from "../../net/address.ts";
@@ -44,7 +45,7 @@ function build({ kubernetes }: Inventory, knobs: Knobs): NetworkPolicyTables {
   const allowed = knobs.npNonL4 === "allow" ? "npNonL4=allow" : null;
   return {
     ...tables,
-    ownNodes: buildOwnNodes(kubernetes),
+    ownNodes: buildOwnNodes(policies.length > 0 ? kubernetes : emptyKubernetes),
     noMatch: [referToGroups(tables.egress, null), referToGroups(tables.ingress, null)],
     nonL4: [referToGroups(tables.egress, allowed), referToGroups(tables.ingress, allowed)],
     refs,

@@ -13,25 +13,27 @@ import { Reason, type ReasonName, reasonNames } from "../../../src/model/reason.
 import { Direction, type DirectionName, directionNames, Verdict, verdictNames } from "../../../src/model/verdict.ts";
 import { type Address, Family, parseAddress } from "../../../src/net/address.ts";
 import { isIcmp, parseProtocol } from "../../../src/net/protocol.ts";
-import {
-  assembleKubernetes,
-  convertKubernetesDocument,
-  type KubernetesParts,
-} from "../../../src/sources/kubernetes/convert.ts";
+import { assembleKubernetes, convertKubernetesDocument } from "../../../src/sources/kubernetes/convert.ts";
 
 /** The inventory of YAML texts by file name, with all findings. */
-export function inventoryOf(files: Readonly<Record<string, string>> | string): Inventory {
+export function inventoryOf(files: Readonly<Record<string, string>>): Inventory {
+  const documents = Object.entries(files).flatMap(([file, text]) =>
+    loadAll(text).map((document): readonly [string, unknown] => [file, document]),
+  );
+  return inventoryOfDocuments(documents);
+}
+
+/** The inventory of objects of one file. */
+export function inventoryOfObjects(objects: readonly unknown[]): Inventory {
+  return inventoryOfDocuments(objects.map((object): readonly [string, unknown] => ["test.yaml", object]));
+}
+
+export function inventoryOfDocuments(documents: readonly (readonly [file: string, document: unknown])[]): Inventory {
   const findings: Finding[] = [];
   const report = (finding: Finding): void => {
     findings.push(finding);
   };
-  const parts: KubernetesParts[] = [];
-  for (const [file, text] of Object.entries(typeof files === "string" ? { "test.yaml": files } : files)) {
-    for (const document of loadAll(text)) {
-      const part = convertKubernetesDocument(document, file, report);
-      if (part) parts.push(part);
-    }
-  }
+  const parts = documents.flatMap(([file, document]) => convertKubernetesDocument(document, file, report) ?? []);
   return { ...emptyInventory, kubernetes: assembleKubernetes(parts, report), findings };
 }
 
@@ -118,9 +120,16 @@ export function createStage(inventory: Inventory, knobs: Partial<Knobs> = {}): S
   };
 }
 
-/** Policies and pods as text, the stage of them. */
-export function stageOf(files: Readonly<Record<string, string>> | string, knobs: Partial<Knobs> = {}): Stage {
-  return createStage(inventoryOf(files), knobs);
+/** The stage of objects. */
+export function stageOf(objects: readonly unknown[], knobs: Partial<Knobs> = {}): Stage {
+  return createStage(inventoryOfObjects(objects), knobs);
+}
+
+/** `deny ingress network-policy no-rule-matches shop/db`, or `accept` where nothing decided. */
+export function summary({ verdict, decidedBy: by }: Answer): string {
+  if (!by) return verdict;
+  const rule = by.rule === null ? "" : ` ${by.rule.policy}${by.rule.rule === null ? "" : ` ${by.rule.rule}`}`;
+  return `${verdict} ${by.direction} ${by.evaluator} ${by.reason}${rule}`;
 }
 
 /** As it is used: the tables travel between threads. */
