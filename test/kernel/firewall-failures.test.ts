@@ -1,0 +1,223 @@
+/** The table with real packets: when nobody judges, when others meddle with marks, and at every hook. */
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
+import { skipReason } from "../support/namespace.ts";
+import { DROP, FirewallLab, managed, SILENCE_MS, server4, server6 } from "./firewall-lab.ts";
+
+const { acceptBoth, deny } = markVerdict;
+
+describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "root"})`, () => {
+  let l: FirewallLab;
+  beforeAll(() => {
+    l = new FirewallLab();
+  });
+  beforeEach(() => l.reset());
+  afterAll(() => l?.destroy());
+
+  describe("nobody judges", () => {
+    it("bypass=drop: without a listener nothing managed passes, everything else does", async () => {
+      await l.firewall.install({ managed });
+      expect(l.pings(l.hosts.client, server4)).toBe("no");
+      expect(l.pings(l.hosts.client, server6)).toBe("no");
+      expect(l.pings(l.hosts.client, "10.7.2.3")).toBe("yes");
+      expect(l.pings(l.hosts.client, "fd07:2::3")).toBe("yes");
+      expect((await l.firewall.packets()).queued).toBe(2);
+    });
+
+    it("bypass=accept: without a listener it passes, undecided", async () => {
+      await l.firewall.install({ managed, knobs: { bypass: "accept" } });
+      expect(l.pings(l.hosts.client, server4)).toBe("yes");
+      expect(l.pings(l.hosts.client, server6)).toBe("yes");
+      expect(await l.firewall.packets()).toMatchObject({ unjudged_accept: 4, judged_accept: 0 });
+    });
+
+    it.each([
+      ["drop", false],
+      ["accept", true],
+    ] as const)("overflow=%s: what doesn't fit into the queue", async (overflow, passes) => {
+      await l.firewall.ask({ op: "startQueue", maxLength: 2, failOpen: overflow === "accept" });
+      await l.firewall.install({ managed, knobs: { overflow } });
+      const { from, to } = await l.udp();
+      l.firewall.pause();
+      for (let i = 0; i < 8; i++) await from.send(`${i};`);
+      expect(await to.receives("7;", passes ? 2000 : SILENCE_MS)).toBe(passes ? "received" : "timeout");
+      l.firewall.resume();
+      expect((await l.firewall.packets()).unjudged_accept).toBe(passes ? 6 : 0);
+    });
+
+    it("keep: what was decided goes on after us, what wasn't is dropped; the next run takes over (PL-10)", async () => {
+      await l.start();
+      await l.answer(acceptBoth);
+      const { from, to } = await l.udp();
+      await from.send("a;");
+      expect(await to.receives("a;")).toBe("received");
+      await l.firewall.ask({ op: "keep" });
+      await l.restart();
+      await from.send("b;");
+      expect(await to.receives("b;")).toBe("received");
+      const other = await l.peers.client.openUdp({ host: server4, port: l.port });
+      await other.send("c;");
+      expect(await to.receives("c;", SILENCE_MS)).toBe("timeout");
+      // Nothing passes while the table is replaced: a stream of packets of undecided flows, none of which arrives.
+      const stream = l.hosts.client.spawn(["ping", "-i", "0.002", "-w", "1", server4]);
+      const report = new Promise<string>((resolve) => {
+        let text = "";
+        stream.stdout.on("data", (chunk: Buffer) => {
+          text += chunk;
+        });
+        stream.on("exit", () => resolve(text));
+      });
+      await l.firewall.ask({ op: "startQueue" });
+      for (let i = 0; i < 3; i++) await l.firewall.install({ managed });
+      const text = await report;
+      expect(text).toMatch(/ 0 received/);
+      expect(Number(/(\d+) packets transmitted/.exec(text)?.[1])).toBeGreaterThan(50);
+    });
+  });
+
+  describe("what another table does to marks", () => {
+    const rewrite = (value: string): void =>
+      l.foreign(`chain c {\n type filter hook forward priority 15;\n meta mark set ${value}\n }`);
+
+    it.each(["0", "0x1", "0xffffffff", "0x01000000", "0x0f000000"])(
+      "a chain between ours that sets packet marks to %s opens nothing",
+      async (value) => {
+        await l.start();
+        await l.answer(deny);
+        rewrite(value);
+        const { from, to } = await l.udp();
+        for (const text of ["a;", "b;"]) {
+          await from.send(text);
+          expect(await to.receives(text, SILENCE_MS)).toBe("timeout");
+        }
+        expect(l.pings(l.hosts.client, server6)).toBe("no");
+        expect((await l.firewall.packets()).queued).toBeGreaterThanOrEqual(3);
+        // Traffic that is none of ours isn't hurt by it.
+        expect(l.pings(l.hosts.client, "10.7.2.3")).toBe("yes");
+      },
+    );
+
+    it("bits of ours that a packet brings along are forgotten: they aren't a verdict", async () => {
+      l.foreign("chain c {\n type filter hook prerouting priority -150;\n meta mark set 0x10000000\n }");
+      await l.start();
+      await l.answer(DROP);
+      const { from, to } = await l.udp();
+      await from.send("a;");
+      expect(await to.receives("a;", SILENCE_MS)).toBe("timeout");
+      expect(await l.states()).toEqual([markStates.original]);
+    });
+
+    it("other owners' bits survive, in both marks, and none of ours is left on the packet", async () => {
+      l.foreign(`
+        counter clean { }
+        chain before { type filter hook prerouting priority -100; meta mark set 0x00abc123 ct mark set ct mark | 0x00000080 ; }
+        chain after { type filter hook postrouting priority 0; udp dport ${l.port} meta mark 0x00abc123 counter name clean ; }`);
+      await l.start();
+      await l.answer(acceptBoth | markHeld.sg);
+      const { from, to } = await l.udp();
+      for (const text of ["a;", "b;"]) {
+        await from.send(text);
+        expect(await to.receives(text)).toBe("received");
+      }
+      expect((await l.firewall.takeSeen()).map((s) => s.others)).toEqual([0xabc123]);
+      expect(l.router.check(["nft", "list", "counter", "inet", "foreign", "clean"])).toMatch(/packets 2 /);
+      expect(l.marks()).toEqual([`${(0x70 | l.nibble).toString(16)}000080`]);
+      // Undecided again, what was held stays; removed, nothing of ours does.
+      expect(await l.firewall.ask({ op: "clearDecisions" })).toBeGreaterThanOrEqual(1);
+      expect(l.marks()).toEqual(["40000080"]);
+      await l.answer(acceptBoth);
+      await from.send("c;");
+      expect(await to.receives("c;")).toBe("received");
+      expect((await l.states()).at(-1)).toBe(markStates.original | markHeld.sg);
+      await l.firewall.ask({ op: "remove" });
+      expect(l.marks()).toEqual(["80"]);
+    });
+  });
+
+  describe("hooks", () => {
+    it("input: a managed address speaks to the host", async () => {
+      await l.start();
+      await l.answer(DROP);
+      expect(l.pings(l.hosts.server, "10.7.2.1")).toBe("no");
+      await l.answer(acceptBoth);
+      expect(l.pings(l.hosts.server, "10.7.2.1")).toBe("yes");
+      expect(l.pings(l.hosts.server, "fd07:2::1")).toBe("yes");
+    });
+
+    it("output: the host's own packets, to the addresses that want it, and no others (SG-83a, NP-56)", async () => {
+      await l.start();
+      await l.answer(DROP);
+      // The echo request isn't judged, its reply is: on the input hook, as a reply of a flow that nobody asked about.
+      expect(l.pings(l.router, server4)).toBe("no");
+      expect(await l.states()).toEqual([markStates.reply]);
+      await l.firewall.ask({ op: "addAddresses", managed, output: managed });
+      expect(l.pings(l.router, server4)).toBe("no");
+      expect(await l.states()).toEqual([markStates.original]);
+      await l.answer(acceptBoth);
+      expect(l.pings(l.router, server4)).toBe("yes");
+      expect(l.pings(l.router, server6)).toBe("yes");
+      expect(await l.states()).toEqual([markStates.original, markStates.original]);
+    });
+
+    it("a reset that the kernel sends for a cut flow reaches a host whose output is judged", async () => {
+      await l.start({ output: managed });
+      await l.answer(acceptBoth);
+      await l.peers.router.listenTcp(l.port);
+      const out = await l.peers.server.connectTcp("10.7.2.1", l.port);
+      if (typeof out === "string") throw new Error(out);
+      await l.publish();
+      await l.answer(deny);
+      await out.send("x");
+      expect(await out.receives("never")).toBe("ECONNRESET");
+    });
+
+    it("postrouting stands in for forward", async () => {
+      await l.start({ hook: "postrouting" });
+      await l.answer(DROP);
+      expect(l.pings(l.hosts.client, server4)).toBe("no");
+      await l.answer(acceptBoth);
+      expect(l.pings(l.hosts.client, server4)).toBe("yes");
+      expect(l.pings(l.hosts.client, server6)).toBe("yes");
+      expect(l.pings(l.hosts.server, "10.7.2.1")).toBe("yes");
+    });
+  });
+
+  describe.skipIf(!existsSync("/proc/sys/net/bridge"))("inside a bridge", () => {
+    it("is judged when the bridge is enforced, and only then (T-3, PL-11)", async () => {
+      await l.start();
+      await l.answer(DROP);
+      expect(l.pings(l.hosts.neighbour, server4)).toBe("yes");
+      await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+      expect(l.pings(l.hosts.neighbour, server4)).toBe("no");
+      expect(l.pings(l.hosts.neighbour, server6)).toBe("no");
+      await l.answer(acceptBoth);
+      expect(l.pings(l.hosts.neighbour, server4)).toBe("yes");
+      expect(l.pings(l.hosts.neighbour, server6)).toBe("yes");
+      await l.firewall.takeSeen();
+      // From outside through the router onto the bridge: one question.
+      expect(l.pings(l.hosts.client, server4)).toBe("yes");
+      expect(await l.states()).toEqual([markStates.original]);
+    });
+
+    it("a broadcast frame is no way round: not to a managed address, and not from one", async () => {
+      await l.start();
+      await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+      await l.answer(DROP);
+      const broadcast = ["lladdr", "ff:ff:ff:ff:ff:ff", "dev", "eth0", "nud", "permanent"];
+      l.hosts.neighbour.check(["ip", "neighbour", "replace", server4, ...broadcast]);
+      l.hosts.server.check(["ip", "neighbour", "replace", "10.7.2.3", ...broadcast]);
+      const atServer = await l.peers.server.openUdp({ localPort: l.port });
+      const atNeighbour = await l.peers.neighbour.openUdp({ localPort: l.port });
+      const toServer = await l.peers.neighbour.openUdp({ host: server4, port: l.port });
+      const toNeighbour = await l.peers.server.openUdp({ host: "10.7.2.3", port: l.port });
+      await toServer.send("a;");
+      await toNeighbour.send("b;");
+      expect(await atServer.receives("a;", SILENCE_MS)).toBe("timeout");
+      expect(await atNeighbour.receives("b;", SILENCE_MS)).toBe("timeout");
+      expect((await l.firewall.packets()).misdelivered).toBeGreaterThanOrEqual(2);
+      l.hosts.neighbour.check(["ip", "neighbour", "delete", server4, "dev", "eth0"]);
+      l.hosts.server.check(["ip", "neighbour", "delete", "10.7.2.3", "dev", "eth0"]);
+    });
+  });
+});
