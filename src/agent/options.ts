@@ -1,0 +1,18 @@
+/** Everything `run` can be told, checked before anything is started. */
+import type { Knobs } from "../model/knobs.ts";
+import type { MarkLayout } from "../model/mark.ts";
+import type { ListenAddress } from "../telemetry/http-server.ts";
+
+export interface AgentOptions {
+  readonly directories: readonly string[];
+  /** First queue number. */
+  readonly queue: number;
+  /** Packets that the kernel keeps waiting. */
+  readonly queueLength: number;
+  /** Bridges whose own traffic is enforced, besides those that hold a managed subnet's address. */
+  readonly bridges: readonly string[];
+  /** Null: no pages. */
+  readonly listen: ListenAddress | null;
+  readonly mark: MarkLayout;
+  readonly knobs: Knobs;
+}

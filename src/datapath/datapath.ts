@@ -1,0 +1,79 @@
+/** The agent's handle on the datapath worker: started once, fed programs, stopped. */
+import { Worker } from "node:worker_threads";
+import type { ProgramData } from "../engine/program.ts";
+import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
+
+type Kind = WorkerMessage["kind"];
+
+export class Datapath {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<Kind, { resolve: () => void; reject: (error: Error) => void }[]>();
+  #isStopped = false;
+
+  /** `onFault` hears of defects after which the worker goes on; `onDeath` of one after which it doesn't. */
+  constructor(options: WorkerOptions, onFault: (message: string) => void, onDeath: (error: Error) => void) {
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: options, name: "verdictd-queue" });
+    this.#worker.on("message", (message: WorkerMessage) => {
+      if (message.kind === "fault") onFault(message.message);
+      else for (const { resolve } of this.#take(message.kind)) resolve();
+    });
+    let cause: Error | null = null;
+    this.#worker.on("error", (error) => {
+      cause = error instanceof Error ? error : new Error(String(error));
+    });
+    this.#worker.on("exit", (code) => {
+      if (this.#isStopped) return;
+      const error = cause ?? new Error(`the datapath worker exited with code ${code}`);
+      const waiting = [...this.#waiting.values()].flat();
+      this.#waiting.clear();
+      this.#isStopped = true;
+      for (const { reject } of waiting) reject(error);
+      if (waiting.length === 0) onDeath(error);
+    });
+  }
+
+  /** Resolves when the queue is bound; rejects with the worker's error (a KernelError's `code` survives). */
+  bound(): Promise<void> {
+    return this.#wait("bound");
+  }
+
+  /** Resolves when every verdict sent from now on is the new program's. */
+  async useProgram(program: ProgramData): Promise<void> {
+    this.#send({ kind: "program", program });
+    await this.#wait("programmed");
+  }
+
+  /** Brings the shared counters up to date with the socket's own. */
+  async refreshStatistics(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#send({ kind: "statistics" });
+    await this.#wait("statistics");
+  }
+
+  /** Gives every packet still queued its verdict and ends the thread. May be called twice. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    const stopped = this.#wait("stopped");
+    this.#send({ kind: "stop" });
+    await stopped;
+    this.#isStopped = true;
+    await this.#worker.terminate();
+  }
+
+  #send(message: AgentMessage): void {
+    this.#worker.postMessage(message);
+  }
+
+  #wait(kind: Kind): Promise<void> {
+    if (this.#isStopped) return Promise.reject(new Error("the datapath worker has ended"));
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(kind, [...(this.#waiting.get(kind) ?? []), { resolve, reject }]);
+    });
+  }
+
+  #take(kind: Kind) {
+    const waiting = this.#waiting.get(kind) ?? [];
+    this.#waiting.delete(kind);
+    return waiting;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The packet path between `receive` and `send`: for each slot of a batch, header fields and mark into the view, the
+ * pipeline's decision, verdict and mark back into the slot. It allocates nothing, throws nothing, logs nothing, awaits
+ * nothing. A slot it doesn't touch keeps the preset error verdict.
+ */
+import { createDecision } from "../engine/decision.ts";
+import { type Memory, Pipeline } from "../engine/pipeline.ts";
+import type { Program } from "../engine/program.ts";
+import type { SlotFlags, SlotLayout } from "../kernel/addon.ts";
+import { createFlowView, type FlowView, PacketState, reverseFlowView } from "../model/flow.ts";
+import { type MarkLayout, markHeld, markIn, packetStates } from "../model/mark.ts";
+import { Reason } from "../model/reason.ts";
+import { Family } from "../net/address.ts";
+import { acceptByte, denyByte, marksDenial, NF_ACCEPT, NF_DROP } from "./answer.ts";
+import { Counter, type Counters } from "./counters.ts";
+
+export interface LoopOptions {
+  readonly layout: SlotLayout;
+  readonly flags: SlotFlags;
+  readonly slab: ArrayBufferLike;
+  readonly mark: MarkLayout;
+  readonly counters: Counters;
+  /** `denyAction=reject`: the last chain answers, so every denied packet goes on to it, marked. */
+  readonly rejects: boolean;
+}
+
+export class Loop {
+  readonly #layout: SlotLayout;
+  readonly #flags: SlotFlags;
+  readonly #words: Uint32Array;
+  readonly #mark: MarkLayout;
+  readonly #counters: Counters;
+  readonly #rejects: boolean;
+  readonly #view: FlowView = createFlowView();
+  readonly #decision = createDecision();
+  readonly #memory: Memory = { isSgHeld: false, isK8sHeld: false, isAdopting: false };
+  readonly #pipeline: Pipeline;
+  #program: Program;
+  #epochNibble: number;
+
+  constructor(options: LoopOptions, program: Program, epochNibble: number) {
+    this.#layout = options.layout;
+    this.#flags = options.flags;
+    this.#words = new Uint32Array(options.slab);
+    this.#mark = options.mark;
+    this.#counters = options.counters;
+    this.#rejects = options.rejects;
+    this.#pipeline = new Pipeline();
+    this.#program = program;
+    this.#epochNibble = epochNibble;
+  }
+
+  /** Takes effect with the next batch. */
+  useProgram(program: Program, epochNibble: number): void {
+    this.#program = program;
+    this.#epochNibble = epochNibble;
+  }
+
+  /** Decides slots 0 … count-1. `isAdopting`: TCP met mid-stream passes in either orientation (PL-26). */
+  decideBatch(count: number, isAdopting: boolean): void {
+    const { slotWords, headerWords } = this.#layout;
+    for (let i = 0; i < count; i++) this.#decideSlot(headerWords + i * slotWords, isAdopting);
+    this.#counters.add(Counter.batches, 1);
+    this.#counters.add(Counter.packets, count);
+  }
+
+  #decideSlot(at: number, isAdopting: boolean): void {
+    const words = this.#words;
+    const layout = this.#layout;
+    const flags = words[at + layout.flags] as number;
+    if ((flags & this.#flags.unparseable) !== 0) {
+      this.#counters.add(Counter.unparseable, 1);
+      this.#counters.countDecision(words[at + layout.verdict] === NF_ACCEPT, -1, Reason.unparseable);
+      return;
+    }
+    const mark = words[at + layout.markIn] as number;
+    const byte = (mark >>> this.#mark.shift) & 0xff;
+    const state = packetStates[byte & 0x0f] as PacketState;
+    const view = this.#view;
+    this.#fillView(at, flags, state, byte);
+    if (state === PacketState.reply) reverseFlowView(view);
+    const decision = this.#decision;
+    const memory = this.#memory;
+    memory.isSgHeld = (byte & markHeld.sg) !== 0;
+    memory.isK8sHeld = (byte & markHeld.k8s) !== 0;
+    memory.isAdopting = isAdopting;
+    this.#pipeline.decide(this.#program, view, memory, decision);
+    if (decision.isError) this.#counters.add(Counter.evaluatorErrors, 1);
+    const isAccept = decision.isFlowAccepted && (state !== PacketState.reply || decision.isReplyAccepted);
+    this.#counters.countDecision(isAccept, decision.evaluator, decision.reason);
+    let answer: number;
+    let verdict = NF_ACCEPT;
+    if (isAccept) {
+      const held = (decision.isSgHeld ? markHeld.sg : 0) | (decision.isK8sHeld ? markHeld.k8s : 0);
+      answer = acceptByte(decision.isReplyAccepted, held, decision.isError ? 0 : this.#epochNibble);
+    } else {
+      answer = denyByte(this.#epochNibble);
+      const tcpFlags = words[at + layout.tcpFlags] as number;
+      const isMarked = this.#rejects || marksDenial(state, view.protocol, tcpFlags, !decision.isFlowAccepted);
+      if (decision.isError || !isMarked) verdict = NF_DROP;
+    }
+    words[at + layout.verdict] = verdict;
+    words[at + layout.markOut] = ((mark & ~this.#mark.mask) | (answer << this.#mark.shift)) >>> 0;
+  }
+
+  #fillView(at: number, flags: number, state: PacketState, byte: number): void {
+    const words = this.#words;
+    const layout = this.#layout;
+    const view = this.#view;
+    const family = words[at + layout.family] === 6 ? Family.ipv6 : Family.ipv4;
+    const { source, destination } = view;
+    source.family = family;
+    source.w0 = words[at + layout.source] as number;
+    source.w1 = words[at + layout.source + 1] as number;
+    source.w2 = words[at + layout.source + 2] as number;
+    source.w3 = words[at + layout.source + 3] as number;
+    destination.family = family;
+    destination.w0 = words[at + layout.destination] as number;
+    destination.w1 = words[at + layout.destination + 1] as number;
+    destination.w2 = words[at + layout.destination + 2] as number;
+    destination.w3 = words[at + layout.destination + 3] as number;
+    view.protocol = words[at + layout.protocol] as number;
+    view.sourcePort = words[at + layout.sourcePort] as number;
+    view.destinationPort = words[at + layout.destinationPort] as number;
+    view.icmpType = words[at + layout.icmpType] as number;
+    view.icmpCode = words[at + layout.icmpCode] as number;
+    view.isFragment = (flags & this.#flags.fragment) !== 0;
+    view.viaService = (state === PacketState.original || state === PacketState.reply) && (byte & markIn.dnat) !== 0;
+    view.state = state;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * What the agent and a datapath worker say to each other. Messages are handled between batches, so an answer to
+ * `program` means that every verdict of the program before it has been sent.
+ */
+import type { ProgramData } from "../engine/program.ts";
+import type { MarkLayout } from "../model/mark.ts";
+
+export interface WorkerOptions {
+  readonly queue: number;
+  readonly copyRangeBytes: number;
+  readonly maxLength: number;
+  readonly receiveBufferBytes: number;
+  readonly batchSlots: number;
+  readonly mark: MarkLayout;
+  readonly acceptsOverflow: boolean;
+  readonly acceptsErrors: boolean;
+  readonly rejects: boolean;
+  readonly midstreamAdoptSeconds: number;
+  readonly counters: SharedArrayBuffer;
+  readonly program: ProgramData;
+}
+
+export type AgentMessage =
+  | { readonly kind: "program"; readonly program: ProgramData }
+  /** Bring the counters up to date with the socket's own. */
+  | { readonly kind: "statistics" }
+  /** Every packet still queued gets its verdict, then the socket closes. */
+  | { readonly kind: "stop" };
+
+export type WorkerMessage =
+  /** The queue is bound and served. */
+  | { readonly kind: "bound" }
+  | { readonly kind: "programmed"; readonly epoch: number }
+  | { readonly kind: "statistics" }
+  | { readonly kind: "stopped" }
+  /** A defect of ours: the batch got the error verdict; the worker goes on. */
+  | { readonly kind: "fault"; readonly message: string };

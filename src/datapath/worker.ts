@@ -1,0 +1,78 @@
+/** The thread that serves one queue. It does nothing else: no files, no clock but the batch's, no logs. */
+import { parentPort, workerData } from "node:worker_threads";
+import { loadProgram } from "../engine/compile.ts";
+import { loadAddon } from "../kernel/addon-loader.ts";
+import { epochBits } from "../model/epoch.ts";
+import { markVerdict } from "../model/mark.ts";
+import { NF_ACCEPT, NF_DROP } from "./answer.ts";
+import { Counter, Counters } from "./counters.ts";
+import { Loop } from "./loop.ts";
+import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("datapath/worker is started as a worker thread");
+const options = workerData as WorkerOptions;
+const say = (message: WorkerMessage): void => port.postMessage(message);
+
+const addon = loadAddon();
+const counters = new Counters(options.counters);
+const layout = addon.slotLayout;
+const slab = new ArrayBuffer(4 * (layout.headerWords + options.batchSlots * layout.slotWords));
+const loop = new Loop(
+  { layout, flags: addon.slotFlags, slab, mark: options.mark, counters, rejects: options.rejects },
+  loadProgram(options.program),
+  epochBits(options.program.epoch),
+);
+const socket = new addon.QueueSocket({
+  queue: options.queue,
+  copyRangeBytes: options.copyRangeBytes,
+  maxLength: options.maxLength,
+  receiveBufferBytes: options.receiveBufferBytes,
+  failOpen: options.acceptsOverflow,
+  slots: options.batchSlots,
+  slab,
+  errorVerdict: options.acceptsErrors ? NF_ACCEPT : NF_DROP,
+  errorMark: ((options.acceptsErrors ? markVerdict.acceptThis : markVerdict.deny) << options.mark.shift) >>> 0,
+  markMask: options.mark.mask,
+});
+
+const adoptsUntil = performance.now() + options.midstreamAdoptSeconds * 1000;
+let isAdopting = options.midstreamAdoptSeconds > 0;
+
+socket.start(
+  (count) => {
+    if (isAdopting) isAdopting = performance.now() < adoptsUntil;
+    loop.decideBatch(count, isAdopting);
+    counters.countLatency(socket.send(), count);
+  },
+  (error) => {
+    counters.add(Counter.callbackErrors, 1);
+    say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  },
+);
+say({ kind: "bound" });
+
+/** Native keeps its own totals; they are copied when somebody looks, not on the packet path. */
+function copyStatistics(): void {
+  const stats = socket.stats();
+  counters.set(Counter.sent, stats.sent);
+  counters.set(Counter.overruns, stats.overruns);
+  counters.set(Counter.sendErrors, stats.sendErrors);
+  counters.set(Counter.failed, stats.failed);
+}
+
+port.on("message", (message: AgentMessage) => {
+  if (message.kind === "program") {
+    const program = loadProgram(message.program);
+    loop.useProgram(program, epochBits(program.epoch));
+    say({ kind: "programmed", epoch: program.epoch });
+  } else if (message.kind === "statistics") {
+    copyStatistics();
+    say({ kind: "statistics" });
+  } else {
+    socket.close();
+    copyStatistics();
+    say({ kind: "stopped" });
+    port.close();
+  }
+});
