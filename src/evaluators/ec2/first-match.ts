@@ -22,8 +22,8 @@ export interface OrderedRule {
 
 /** Plain data: it can be copied between threads as it stands. */
 export interface FirstMatchData {
-  /** Column by class. */
-  readonly groupOf: Uint32Array;
+  /** Column by class; shared by tables whose rules have the same peers. */
+  readonly groupOf: Uint16Array | Uint32Array;
   readonly groups: number;
   /** Row by protocol; row 0 is every protocol that no rule names. */
   readonly rowOf: Uint16Array;
@@ -53,8 +53,24 @@ function cellOf(table: FirstMatchData, row: number, key: number): number {
   return low;
 }
 
-export function buildFirstMatch(rules: readonly OrderedRule[], classCount: number): FirstMatchData {
-  const { groupOf, groups } = groupClasses(rules, classCount);
+/** Builds the tables of one evaluator. Peers are told apart by identity, so equal ones should be one array. */
+export function createFirstMatchBuilder(classCount: number): (rules: readonly OrderedRule[]) => FirstMatchData {
+  const groupings = new Map<string, Grouping>();
+  const peerNumbers = new Map<readonly number[], number>();
+  return (rules) => {
+    const peers = [...new Set(rules.map((r) => r.classes))];
+    for (const peer of peers) if (!peerNumbers.has(peer)) peerNumbers.set(peer, peerNumbers.size);
+    const key = peers
+      .map((p) => peerNumbers.get(p) as number)
+      .sort((a, b) => a - b)
+      .join();
+    const grouping = groupings.get(key) ?? groupClasses(peers, classCount);
+    groupings.set(key, grouping);
+    return buildTable(rules, grouping);
+  };
+}
+
+function buildTable(rules: readonly OrderedRule[], { groupOf, groups }: Grouping): FirstMatchData {
   const columns = new Map<readonly number[], readonly number[]>();
   for (const { classes } of rules) {
     if (!columns.has(classes)) columns.set(classes, [...new Set(classes.map((c) => groupOf[c] as number))]);
@@ -100,28 +116,32 @@ function cellStarts(row: readonly OrderedRule[]): number[] {
   return [...starts].sort((a, b) => a - b);
 }
 
+interface Grouping {
+  readonly groupOf: Uint16Array | Uint32Array;
+  readonly groups: number;
+}
+
 /** Splits the one group of all classes by each peer in turn; the cost is the sum of the peers' sizes. */
-function groupClasses(rules: readonly OrderedRule[], classCount: number) {
-  const groupOf = new Uint32Array(classCount);
-  let next = 1;
-  for (const classes of new Set(rules.map((r) => r.classes))) {
+function groupClasses(peers: readonly (readonly number[])[], classCount: number): Grouping {
+  const groupOf = classCount <= 0x10000 ? new Uint16Array(classCount) : new Uint32Array(classCount);
+  const sizes = [classCount];
+  const free: number[] = [];
+  for (const peer of peers) {
     const split = new Map<number, number>();
-    for (const c of new Set(classes)) {
+    for (const c of new Set(peer)) {
       const old = groupOf[c] as number;
       let group = split.get(old);
       if (group === undefined) {
-        group = next++;
+        group = free.pop() ?? sizes.length;
+        sizes[group] = 0;
         split.set(old, group);
       }
       groupOf[c] = group;
+      sizes[group] = (sizes[group] as number) + 1;
+      sizes[old] = (sizes[old] as number) - 1;
     }
+    // Numbers of groups that were split away whole are used again, so that columns stay few.
+    for (const old of split.keys()) if (sizes[old] === 0) free.push(old);
   }
-  const numbers = new Map<number, number>();
-  for (let c = 0; c < classCount; c++) {
-    const group = groupOf[c] as number;
-    const number = numbers.get(group) ?? numbers.size;
-    numbers.set(group, number);
-    groupOf[c] = number;
-  }
-  return { groupOf, groups: Math.max(1, numbers.size) };
+  return { groupOf, groups: Math.max(1, sizes.length) };
 }

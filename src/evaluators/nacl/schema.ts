@@ -34,17 +34,19 @@ const everywhere: Readonly<Record<"ipv4" | "ipv6", Prefix>> = {
   ipv6: { address: { family: Family.ipv6, w0: 0, w1: 0, w2: 0, w3: 0 }, length: 0 },
 };
 
-/** Null after a finding where the element is no object; never throws. */
-export function parseNetworkAcl(raw: unknown, file: string, report: Report): NetworkAcl | null {
-  const record = asRecord(raw);
-  const id = asText(record?.NetworkAclId);
-  if (!record || id === null) {
-    const reading = { origin: { file, name: "NetworkAcls" }, report };
-    const message = `${describe(raw)} has no NetworkAclId: this ACL has no effect, and its subnets have none; print it again with describe-network-acls`;
-    reportAt(reading, "", "error", "bad-shape", "NA-1", message);
-    return null;
-  }
+/**
+ * Never throws, and always returns an ACL: one that were dropped would leave its subnets to the VPC's default ACL, which
+ * may allow more. Without an id it gets a name of its own.
+ */
+export function parseNetworkAcl(raw: unknown, file: string, report: Report): NetworkAcl {
+  const record = asRecord(raw) ?? {};
+  const id = asText(record.NetworkAclId) ?? `unnamed ${describe(raw)}`;
   const origin = { file, name: `network ACL ${id}` };
+  if (asText(record.NetworkAclId) === null) {
+    const message =
+      "it has no NetworkAclId: what it says of its subnets still holds; print it again with describe-network-acls";
+    reportAt({ origin, report }, "", "error", "bad-shape", "NA-1", message);
+  }
   const reading = { origin, report };
   const meaning = "any subnet of the VPC without an association could be this ACL's, so that it counts as having none";
   const associations = readElements(reading, record.Associations, "Associations", associationShape, {
@@ -52,7 +54,7 @@ export function parseNetworkAcl(raw: unknown, file: string, report: Report): Net
     meaning,
   });
   const associationCount = Array.isArray(record.Associations) ? record.Associations.length : 0;
-  const isBroken = record.Associations !== undefined && !Array.isArray(record.Associations);
+  const isBroken = asRecord(raw) === null || !Array.isArray(record.Associations ?? []);
   const entries = readList(reading, record.Entries, "Entries", {
     rule: "NA-6",
     meaning: "this ACL has no entry and denies everything",

@@ -11,7 +11,7 @@ import type { Address } from "../../net/address.ts";
 import { type AddressClass, type AddressClassesData, buildAddressClasses } from "../../net/address-classes.ts";
 import { formatPrefix, type Prefix } from "../../net/prefix.ts";
 import { listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
-import { buildFirstMatch, type FirstMatchData } from "../ec2/first-match.ts";
+import { createFirstMatchBuilder, type FirstMatchData } from "../ec2/first-match.ts";
 import { keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { listSubnetIds, subnetIdOf } from "../ec2/subnets.ts";
@@ -90,6 +90,7 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
     for (const i of c.prefixes) byPrefix.get(names[i] as string)?.push(number);
   });
 
+  const buildTable = createFirstMatchBuilder(classes.length);
   const rules: RuleRef[] = [];
   const isAllow: number[] = [];
   const direct = (acl: NetworkAcl, entries: readonly NetworkAclEntry[]): AclDirection => {
@@ -106,7 +107,7 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
       answer: firstRule + i,
     }));
     const rest = rules.push({ policy: acl.id, rule: "*" }) - 1;
-    return { table: buildFirstMatch(ordered, classes.length), rest, entries, firstRule };
+    return { table: buildTable(ordered), rest, entries, firstRule };
   };
   const acls = ec2.networkAcls.map((acl) => ({
     id: acl.id,
@@ -160,12 +161,10 @@ function aclIndexOf(subnetId: string, ec2: Ec2Inventory): number {
     ec2.subnets.find((s) => s.id === subnetId)?.vpcId ?? ec2.interfaces.find((i) => i.subnetId === subnetId)?.vpcId;
   const explicit = ec2.networkAcls.filter((acl) => acl.subnetIds.includes(subnetId));
   const ofVpc = ec2.networkAcls.filter((acl) => acl.vpcId === vpcId);
-  const found =
-    explicit.length > 0
-      ? explicit
-      : ofVpc.some((acl) => acl.hasUnreadableAssociation)
-        ? []
-        : ofVpc.filter((acl) => acl.isDefault);
+  const isUncertain = ec2.networkAcls.some(
+    (acl) => acl.hasUnreadableAssociation && (acl.vpcId === vpcId || acl.vpcId === ""),
+  );
+  const found = explicit.length > 0 ? explicit : isUncertain ? [] : ofVpc.filter((acl) => acl.isDefault);
   return found.length === 1 && found[0] ? ec2.networkAcls.indexOf(found[0]) : MISSING_ACL;
 }
 

@@ -13,7 +13,7 @@ import { type AddressClassesData, buildAddressClasses } from "../../net/address-
 import { type AddressTableData, buildAddressTable } from "../../net/address-table.ts";
 import { Protocol } from "../../net/protocol.ts";
 import { type EndpointAddress, listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
-import { buildFirstMatch, type FirstMatchData, type OrderedRule } from "../ec2/first-match.ts";
+import { createFirstMatchBuilder, type FirstMatchData, type OrderedRule } from "../ec2/first-match.ts";
 import { type KeyRange, keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { createGroupDirectory } from "./groups.ts";
@@ -122,6 +122,7 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
   const info = classes.map((c) => (c.key === null ? undefined : known.get(c.key)));
   const classesOf = createPeerClasses(classes, info, prefixes, ec2.prefixLists, directory);
 
+  const buildTable = createFirstMatchBuilder(classes.length);
   const rules: RuleRef[] = [];
   const details: RuleDetail[] = [];
   const compiled = new Map<SecurityGroupRule, OrderedRule>();
@@ -139,8 +140,8 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
     effective: groups.map((g) => g.id),
     vpc,
     denial: rules.push({ policy: groupIds.length === 0 ? "none" : groupIds.join(","), rule: null }) - 1,
-    egress: buildDirection(groups, "egress", compiled, classes.length),
-    ingress: buildDirection(groups, "ingress", compiled, classes.length),
+    egress: buildDirection(groups, "egress", compiled, buildTable),
+    ingress: buildDirection(groups, "ingress", compiled, buildTable),
   }));
   return {
     classes: data,
@@ -159,7 +160,7 @@ function buildDirection(
   groups: readonly SecurityGroup[],
   direction: "egress" | "ingress",
   compiled: ReadonlyMap<SecurityGroupRule, OrderedRule>,
-  classCount: number,
+  buildTable: (rules: readonly OrderedRule[]) => FirstMatchData,
 ): ProfileDirection {
   const sorted = groups
     .flatMap((group) => group[direction].map((rule) => ({ text: rule.text, id: group.id, rule })))
@@ -173,8 +174,8 @@ function buildDirection(
       .map((protocol) => ({ ...(ordered[i] as OrderedRule), protocol })),
   );
   return {
-    table: buildFirstMatch(ordered, classCount),
-    untracked: untracked.length === 0 ? null : buildFirstMatch(untracked, classCount),
+    table: buildTable(ordered),
+    untracked: untracked.length === 0 ? null : buildTable(untracked),
     rules: ordered.map((rule) => rule.answer),
   };
 }

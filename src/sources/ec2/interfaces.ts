@@ -91,13 +91,20 @@ function readInterface(
   report: Report,
 ): InterfaceRecord | null {
   const value = asRecord(raw);
-  const id = instance?.isMadeUp ? `${instance.id}/0` : asText(value?.NetworkInterfaceId);
+  const printed = asText(value?.NetworkInterfaceId);
+  // Without an id it is still somebody's: an interface that were dropped would have no gate.
+  const unnamed = value && (instance?.id ?? asText(value.PrivateIpAddress));
+  const id = instance?.isMadeUp ? `${instance.id}/0` : (printed ?? (unnamed ? `unnamed ${unnamed}` : null));
   const name = `network interface ${id ?? `of ${instance?.id ?? "?"}`}`;
   const reading = { origin: { file, name }, report };
   if (!value || id === null) {
     const message = `${describe(raw)} has no NetworkInterfaceId: it isn't known, and nothing applies to its addresses; print it again`;
     reportAt(reading, "", "error", "bad-shape", "SG-2a", message);
     return null;
+  }
+  if (printed === null && !instance?.isMadeUp) {
+    const message = "it has no NetworkInterfaceId and can be named by its addresses alone; print it again";
+    reportAt(reading, "", "error", "bad-shape", "SG-2a", message);
   }
   const attachment = asRecord(value.Attachment);
   const deviceIndex = typeof attachment?.DeviceIndex === "number" ? attachment.DeviceIndex : null;

@@ -1,7 +1,7 @@
 /** What holds for every inventory: order doesn't matter, tables are plain data, and the fast match is the slow match. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { buildFirstMatch, firstMatch, type OrderedRule } from "../../../src/evaluators/ec2/first-match.ts";
+import { createFirstMatchBuilder, firstMatch, type OrderedRule } from "../../../src/evaluators/ec2/first-match.ts";
 import { coversPacket, keyRanges } from "../../../src/evaluators/ec2/port-key.ts";
 import { networkAclEvaluator } from "../../../src/evaluators/nacl/evaluator.ts";
 import { securityGroupEvaluator } from "../../../src/evaluators/security-group/evaluator.ts";
@@ -44,7 +44,7 @@ test("firstMatch answers what a walk through the list answers", () => {
   );
   fc.assert(
     fc.property(rules, packets, (list, given) => {
-      const table = buildFirstMatch(list, classCount);
+      const table = createFirstMatchBuilder(classCount)(list);
       // Boundaries of the rules themselves, beside the random packets.
       const edges = list.flatMap((r) => (r.ranges ?? []).flatMap((x) => [x.from - 1, x.from, x.to, x.to + 1]));
       const all = [

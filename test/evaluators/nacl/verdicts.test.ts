@@ -317,6 +317,24 @@ describe("boundaries (NA-11 … NA-18)", () => {
     expect(ask(lenient.nacl, packet, "ingress")).toMatchObject({ reason, verdict: "next" });
   });
 
+  test("DEF-7 an ACL without an id still guards its subnets", () => {
+    const acls = [
+      acl("acl-0", [], openAcl, { IsDefault: true }),
+      acl("acl-2", ["subnet-2"], [], { NetworkAclId: null }),
+    ];
+    const gates = compile(load(withEntries([], { "acls.json": { NetworkAcls: acls } })).inventory);
+    expect(ask(gates.nacl, flow("192.0.2.1 -> 10.0.2.5:22/tcp"), "ingress").verdict).toBe("deny");
+    expect(ask(gates.nacl, flow("192.0.2.1 -> 10.0.1.5:22/tcp"), "ingress").verdict).toBe("next");
+  });
+
+  test("DEF-7 an ACL that is no object could be any subnet's", () => {
+    const acls = [acl("acl-0", [], openAcl, { IsDefault: true }), acl("acl-2", ["subnet-2"], openAcl), 7];
+    const gates = compile(load(withEntries([], { "acls.json": { NetworkAcls: acls } })).inventory);
+    const reason = (packet: string) => ask(gates.nacl, flow(packet), "ingress").reason;
+    expect(reason("192.0.2.1 -> 10.0.1.5:22/tcp")).toBe("missing-configuration");
+    expect(reason("192.0.2.1 -> 10.0.2.5:22/tcp")).toBe("rule");
+  });
+
   test("VR-6 an address that two claim", () => {
     const twice = instances(instance("b", B), instance("c", { ...B, subnet: "subnet-3" }));
     const gates = compile(load(withEntries(openAcl, { "hosts.json": twice })).inventory);
