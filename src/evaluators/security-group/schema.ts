@@ -81,7 +81,7 @@ function parseRules(reading: Reading, raw: unknown, path: string, word: "from" |
 }
 
 /** Protocol and ports of a permission, or null after a finding. */
-export function parseMatcher(
+function parseMatcher(
   reading: Reading,
   { IpProtocol, FromPort, ToPort }: z.infer<typeof permissionShape>,
   path: string,
