@@ -83,6 +83,8 @@ export class Pipeline {
   }
 
   #decideFlow(program: Program, view: FlowView, memory: Memory, decision: Decision): void {
+    // The flow is judged, whichever of its packets asks.
+    if (view.state === PacketState.reply) view.state = PacketState.original;
     decision.isFlowAccepted = this.#judge(program, view, Ask.all, memory.isSgHeld, memory.isK8sHeld, decision);
     if (!decision.isFlowAccepted) return;
     settleAccept(decision);
@@ -168,9 +170,12 @@ export class Pipeline {
   #judgeReply(program: Program, view: FlowView, decision: Decision): boolean {
     const { reason, evaluator, stage, direction, rule } = decision;
     this.#listener?.onReply();
+    const { state } = view;
+    view.state = PacketState.reply;
     reverseFlowView(view);
     const passes = this.#judge(program, view, Ask.stateless, false, false, decision);
     reverseFlowView(view);
+    view.state = state;
     decision.replyReason = decision.reason;
     decision.replyEvaluator = decision.evaluator;
     decision.replyStage = decision.stage;

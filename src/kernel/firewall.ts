@@ -15,7 +15,9 @@ import { epochBits } from "../model/epoch.ts";
 import { type Address, addressKey, Family } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
 import { Bridges } from "./bridge.ts";
+import { bridgesToEnforce } from "./bridge-choice.ts";
 import { Conntrack } from "./conntrack.ts";
+import { listAddresses, listLinks } from "./links.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
 import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
 import { applyRuleset, listObjects, type NftObject } from "./nft.ts";
@@ -110,6 +112,11 @@ export class Firewall {
       for (const address of superfluous) installed[name].delete(addressKey(address));
     }
     return undefined;
+  }
+
+  /** The bridges to filter inside: those that carry a managed address's network, and those that are named. */
+  bridgesCarrying(managed: AddressSets["managed"], named: readonly string[]): readonly string[] {
+    return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), managed, named);
   }
 
   /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */

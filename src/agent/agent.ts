@@ -1,0 +1,290 @@
+/**
+ * The composition root: what is wanted (files → inventory → program) and making it so (worker, kernel), in the order
+ * that keeps every packet judged.
+ *
+ * ```
+ *  start   lock → load → probe → worker binds the queue → rules, matching no epoch → undecided flows → epoch → ready
+ *  change  sweep the next epoch's value → worker switches → new addresses in → epoch → old addresses out
+ *  stop    rules out (or kept) → worker answers what is queued → sockets closed
+ * ```
+ */
+
+import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
+import { Datapath } from "../datapath/datapath.ts";
+import { buildProgram } from "../engine/compile.ts";
+import { builtinEvaluators } from "../engine/evaluators.ts";
+import { loadAddon } from "../kernel/addon-loader.ts";
+import { KernelError } from "../kernel/error.ts";
+import { Firewall } from "../kernel/firewall.ts";
+import { type Probe, probeKernel } from "../kernel/probe.ts";
+import { formatFinding } from "../model/finding.ts";
+import type { Inventory } from "../model/inventory.ts";
+import { FileSource } from "../sources/files/file-source.ts";
+import type { Loaded } from "../sources/files/load.ts";
+import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import type { Readiness } from "../telemetry/readiness.ts";
+import { type Captured, captureAll } from "./captures.ts";
+import { ConfigurationError } from "./configuration-error.ts";
+import { NamespaceLock } from "./lock.ts";
+import { type MetricSources, readMetrics } from "./metric-values.ts";
+import type { AgentOptions } from "./options.ts";
+
+/** What `run` prints, one JSON line each. */
+export type AgentEvent = { readonly event: "ready" | "epoch"; readonly epoch: number };
+
+export interface AgentListeners {
+  readonly onEvent: (event: AgentEvent) => void;
+  /** Enforcement can't go on. What is in the kernel stays; `bypass` says what it does with new flows. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Bytes of a packet that are copied: no chain of headers that is worth judging is longer. */
+const COPY_RANGE_BYTES = 256;
+const BATCH_SLOTS = 64;
+const RECEIVE_BUFFER_BYTES = 16 << 20;
+const KERNEL_ATTEMPTS = 3;
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #log: Logger;
+  readonly #listeners: AgentListeners;
+  readonly #source: FileSource;
+  readonly #counters = new Counters();
+  #lock: NamespaceLock | null = null;
+  #firewall: Firewall | null = null;
+  #datapath: Datapath | null = null;
+  #http: HttpServer | null = null;
+  #epoch = 0;
+  #inventory: Inventory | null = null;
+  #staleReasons: readonly string[] = [];
+  /** Changes are applied one after the other; of those that wait only the last counts. */
+  #next: Inventory | null = null;
+  #applying: Promise<void> | null = null;
+  #isStopping = false;
+
+  constructor(options: AgentOptions, log: Logger, listeners: AgentListeners) {
+    this.#options = options;
+    this.#log = log;
+    this.#listeners = listeners;
+    this.#source = new FileSource(options.directories);
+  }
+
+  /**
+   * Resolves when enforcement is in the kernel. Throws ConfigurationError for input that can't be used and KernelError
+   * for a machine that can't do it, with nothing left in the kernel either way.
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.#undo();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const loaded = await this.#source.load();
+    if (loaded.errors.length > 0) throw new ConfigurationError(loaded.errors.map(describeFileError));
+    const addon = loadAddon();
+    const probe = await probeKernel(addon);
+    if (probe.problems.length > 0) throw missing(probe);
+    this.#lock = await NamespaceLock.acquire();
+    this.#reportFindings(loaded.inventory);
+
+    const { knobs, mark, queue, queueLength } = this.#options;
+    this.#inventory = loaded.inventory;
+    this.#epoch = 1;
+    this.#datapath = this.#startDatapath();
+    await this.#datapath.bound();
+
+    const captured = captureAll(builtinEvaluators, loaded.inventory, knobs);
+    this.#firewall = new Firewall(addon);
+    await this.#firewall.install({
+      mark,
+      queue: { first: queue, total: 1 },
+      useNativeQueue: probe.queue === "native",
+      knobs,
+      hook: probe.hasIpvs ? "postrouting" : "forward",
+      ...captured,
+    });
+    const cleared = this.#firewall.clearDecisions();
+    this.#enforceBridges(this.#firewall, captured);
+    this.#firewall.publishEpoch(1);
+    if (this.#options.listen !== null) {
+      const metrics = new Metrics(latencyBoundsMicroseconds, () => readMetrics(this.#metricSources()));
+      this.#http = await startHttpServer(this.#options.listen, {
+        contentType: metrics.registry.contentType,
+        metrics: () => metrics.scrape(),
+        readiness: () => this.readiness(),
+      });
+    }
+    this.#log.info(
+      {
+        epoch: 1,
+        queue,
+        queueRule: probe.queue,
+        kernel: probe.kernel,
+        managed: sizeOf(captured.managed),
+        cleared,
+        queueLength,
+      },
+      "enforcing",
+    );
+    this.#listeners.onEvent({ event: "ready", epoch: 1 });
+    this.#source.watch((changed) => this.#onChange(changed));
+  }
+
+  readiness(): Readiness {
+    const isReady = this.#epoch > 0 && this.#firewall !== null && !this.#isStopping;
+    return {
+      ready: isReady,
+      epoch: this.#epoch,
+      inventoryStale: this.#staleReasons.length > 0,
+      reasons: isReady ? this.#staleReasons : ["enforcement isn't in the kernel"],
+    };
+  }
+
+  /** A clean stop; `onStop` says whether the rules stay. May be called twice. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#source.close();
+    await this.#applying?.catch(() => {});
+    await this.#undo(this.#options.knobs.onStop === "keep");
+    this.#log.info({ epoch: this.#epoch, onStop: this.#options.knobs.onStop }, "stopped");
+  }
+
+  /** Rules first, then what is queued gets its verdict, then the rest. Every step is tried. */
+  async #undo(keepsRules = false): Promise<void> {
+    this.#source.close();
+    const steps: (() => unknown)[] = [
+      () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
+      () => this.#datapath?.stop(),
+      () => this.#firewall?.close(),
+      () => this.#http?.close(),
+      () => this.#lock?.release(),
+    ];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        this.#log.error({ err: error }, "stopping");
+      }
+    }
+    this.#firewall = null;
+    this.#datapath = null;
+    this.#http = null;
+    this.#lock = null;
+  }
+
+  #onChange(changed: Loaded): void {
+    if (changed.errors.length > 0) {
+      this.#staleReasons = changed.errors.map(describeFileError);
+      for (const reason of this.#staleReasons) this.#log.error({ reason }, "the inventory in force stays");
+      return;
+    }
+    this.#staleReasons = [];
+    this.#next = changed.inventory;
+    this.#applying ??= this.#applyAll().finally(() => {
+      this.#applying = null;
+    });
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let attempt = 1; this.#next !== null && !this.#isStopping; ) {
+      const inventory = this.#next;
+      this.#next = null;
+      try {
+        await this.#apply(inventory);
+        attempt = 1;
+      } catch (error) {
+        this.#log.error({ err: error, attempt }, "a change could not be enforced");
+        if (attempt++ >= KERNEL_ATTEMPTS) {
+          this.#listeners.onFatal(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        this.#next ??= inventory;
+      }
+    }
+  }
+
+  async #apply(inventory: Inventory): Promise<void> {
+    const firewall = this.#firewall;
+    const datapath = this.#datapath;
+    if (firewall === null || datapath === null) return;
+    const epoch = this.#epoch + 1;
+    const program = buildProgram(inventory, this.#options.knobs, epoch);
+    const captured = captureAll(builtinEvaluators, inventory, this.#options.knobs);
+    firewall.sweepEpoch(epoch);
+    await datapath.useProgram(program);
+    await firewall.addAddresses(captured);
+    this.#enforceBridges(firewall, captured);
+    firewall.publishEpoch(epoch);
+    await firewall.removeAddresses(captured);
+    this.#epoch = epoch;
+    this.#inventory = inventory;
+    this.#reportFindings(inventory);
+    this.#log.info({ epoch, managed: sizeOf(captured.managed) }, "enforcing a change");
+    this.#listeners.onEvent({ event: "epoch", epoch });
+  }
+
+  #startDatapath(): Datapath {
+    const { knobs, mark, queue, queueLength } = this.#options;
+    return new Datapath(
+      {
+        queue,
+        copyRangeBytes: COPY_RANGE_BYTES,
+        maxLength: queueLength,
+        receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+        batchSlots: BATCH_SLOTS,
+        mark,
+        acceptsOverflow: knobs.overflow === "accept",
+        acceptsErrors: knobs.errorVerdict === "accept",
+        rejects: knobs.denyAction === "reject",
+        midstreamAdoptSeconds: knobs.midstreamAdoptSeconds,
+        counters: this.#counters.buffer,
+        program: buildProgram(this.#inventory as Inventory, knobs, this.#epoch),
+      },
+      (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
+      (error) => this.#listeners.onFatal(error),
+    );
+  }
+
+  #enforceBridges(firewall: Firewall, captured: Captured): void {
+    const missingBridges = firewall.enforceBridges(firewall.bridgesCarrying(captured.managed, this.#options.bridges));
+    for (const bridge of missingBridges) this.#log.warn({ bridge }, "no such bridge in this network namespace");
+  }
+
+  #reportFindings(inventory: Inventory): void {
+    for (const finding of inventory.findings) {
+      this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
+    }
+  }
+
+  #metricSources(): MetricSources {
+    return {
+      counters: this.#counters,
+      datapath: this.#datapath,
+      firewall: this.#firewall,
+      epoch: this.#epoch,
+      inventory: this.#inventory,
+      isStale: this.#staleReasons.length > 0,
+      queue: this.#options.queue,
+    };
+  }
+}
+
+function missing(probe: Probe): KernelError {
+  const code = probe.hasNetAdmin ? "VERDICTD_UNSUPPORTED" : "VERDICTD_NO_PRIVILEGE";
+  return new KernelError(code, "start", 0, probe.problems.join("; "));
+}
+
+function sizeOf(addresses: readonly unknown[] | "all"): number | "all" {
+  return addresses === "all" ? "all" : addresses.length;
+}
+
+function describeFileError(error: { readonly file: string; readonly message: string }): string {
+  return `${error.file}: ${error.message}`;
+}

@@ -1,0 +1,104 @@
+/** `run`: the agent, until SIGTERM. Events on standard output, logs on standard error. */
+import { Command, Option } from "commander";
+import { Agent } from "../agent/agent.ts";
+import { ConfigurationError } from "../agent/configuration-error.ts";
+import type { AgentOptions } from "../agent/options.ts";
+import { KernelError } from "../kernel/error.ts";
+import { parseKnobs } from "../model/knobs.ts";
+import { markLayout } from "../model/mark.ts";
+import { parseListenAddress } from "../telemetry/http-server.ts";
+import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
+import { CliExit } from "./exit.ts";
+
+interface RunFlags {
+  readonly dir: readonly string[];
+  readonly queue: string;
+  readonly queueLength: string;
+  readonly bridge: readonly string[];
+  readonly listen: string;
+  readonly markMask: string;
+  readonly set: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect, [])
+    .option("--queue <number>", "number of the NFQUEUE", "4720")
+    .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
+    .option(
+      "--bridge <name>",
+      "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found (repeatable)",
+      collect,
+      [],
+    )
+    .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
+    .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .addOption(new Option("--log-level <level>", "least severe log line").choices(logLevels).default("info"))
+    .action(async (flags: RunFlags) => run(readOptions(flags), flags.logLevel));
+}
+
+/** Every problem at once. Throws CliExit 2. */
+function readOptions(flags: RunFlags): AgentOptions {
+  const problems: string[] = [];
+  const { knobs, issues } = parseKnobs(flags.set);
+  problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
+  if (flags.dir.length === 0)
+    problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
+  const queue = Number(flags.queue);
+  if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
+  const queueLength = Number(flags.queueLength);
+  if (!/^\d+$/.test(flags.queueLength) || queueLength < 1 || queueLength > 1 << 24) {
+    problems.push(`--queue-length ${flags.queueLength}: a number of packets from 1 to 16777216`);
+  }
+  const listen = flags.listen === "none" ? null : parseListenAddress(flags.listen);
+  if (flags.listen !== "none" && listen === null) {
+    problems.push(`--listen ${flags.listen}: HOST:PORT, such as 127.0.0.1:9472 or [::1]:9472, or none`);
+  }
+  const mark = markLayout(/^(0x[0-9a-fA-F]+|\d+)$/.test(flags.markMask) ? Number(flags.markMask) : 0);
+  if (mark === null) problems.push(`--mark-mask ${flags.markMask}: eight neighbouring bits, such as 0xff000000`);
+  if (problems.length > 0 || mark === null) throw new CliExit(2, problems.join("\n"));
+  return { directories: flags.dir, queue, queueLength, bridges: flags.bridge, listen, mark, knobs };
+}
+
+async function run(options: AgentOptions, level: LogLevel): Promise<void> {
+  const log = createLogger(level);
+  let end: (error: Error | null) => void = () => {};
+  const ended = new Promise<Error | null>((resolve) => {
+    end = resolve;
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end(null));
+  const agent = new Agent(options, log, {
+    onEvent: (event) => process.stdout.write(`${JSON.stringify(event)}\n`),
+    onFatal: (error) => end(error),
+  });
+  try {
+    await agent.start();
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new CliExit(2, error.message);
+    if (isKernelError(error)) throw new CliExit(3, error.message);
+    if (isSystemError(error)) throw new CliExit(2, `--listen: ${error.message}`);
+    throw error;
+  }
+  const fatal = await ended;
+  // What is in the kernel stays, so that nothing opens: no clean stop.
+  if (fatal !== null) throw new CliExit(3, `enforcement ended: ${fatal.message}; the rules stay, and bypass applies`);
+  await agent.stop();
+}
+
+/** An error of the worker arrives as a copy: its class is lost, its code isn't. */
+function isKernelError(error: unknown): error is KernelError {
+  return error instanceof KernelError || (error instanceof Error && codeOf(error).startsWith("VERDICTD_"));
+}
+
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && /^E[A-Z]+$/.test(codeOf(error));
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}

@@ -1,0 +1,263 @@
+/** The packet path over a slab that the test fills: marks in, verdicts and marks out. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { NF_ACCEPT, NF_DROP } from "../../src/datapath/answer.ts";
+import { Counter, Counters } from "../../src/datapath/counters.ts";
+import { Loop } from "../../src/datapath/loop.ts";
+import type { Program, ProgramEvaluator, ProgramStage } from "../../src/engine/program.ts";
+import type { SlotLayout } from "../../src/kernel/addon.ts";
+import type { CompiledEvaluator } from "../../src/model/evaluator.ts";
+import type { FlowView } from "../../src/model/flow.ts";
+import { Tracking } from "../../src/model/flow.ts";
+import { defaultKnobs, type Knobs } from "../../src/model/knobs.ts";
+import { defaultMarkLayout, markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
+import { Verdict } from "../../src/model/verdict.ts";
+import { parseAddress } from "../../src/net/address.ts";
+
+/** The addon's own layout isn't needed: any layout will do, and a strange one shows that none is assumed. */
+const layout: SlotLayout = {
+  slotWords: 26,
+  headerWords: 3,
+  markOut: 0,
+  verdict: 1,
+  packetId: 2,
+  family: 3,
+  protocol: 4,
+  source: 5,
+  destination: 9,
+  sourcePort: 13,
+  destinationPort: 14,
+  icmpType: 15,
+  icmpCode: 16,
+  flags: 17,
+  tcpFlags: 18,
+  markIn: 19,
+  hook: 20,
+  inInterface: 21,
+  outInterface: 22,
+  lengthBytes: 23,
+};
+const flags = { unparseable: 1, fragment: 2 };
+const EPOCH = 5;
+const SYN = 2;
+const ACK = 16;
+
+interface Answers {
+  /** Judges a flow (or a packet, for the stateless one); null throws. */
+  readonly stateful?: (view: FlowView) => Verdict | null;
+  readonly stateless?: (view: FlowView) => Verdict | null;
+}
+
+function programOf(answers: Answers, knobs: Partial<Knobs> = {}): Program {
+  const compile = (answer: (view: FlowView) => Verdict | null): CompiledEvaluator => ({
+    reads: 0,
+    rules: [],
+    classOf: () => 1,
+    isSubject: () => true,
+    evaluateEgress: (view) => {
+      const verdict = answer(view);
+      if (verdict === null) throw new Error("the evaluator is broken");
+      return verdict;
+    },
+    evaluateIngress: () => Verdict.next,
+  });
+  const evaluators: ProgramEvaluator[] = [
+    { name: "packets", isStateful: false, compiled: compile(answers.stateless ?? (() => Verdict.next)), index: 0 },
+    { name: "flows", isStateful: true, compiled: compile(answers.stateful ?? (() => Verdict.next)), index: 1 },
+  ];
+  const all: Knobs = { ...defaultKnobs, ...knobs };
+  const stage = (name: "nacl" | "sg", index: number): ProgramStage => ({
+    name,
+    index,
+    evaluators: [evaluators[index] as ProgramEvaluator],
+    acceptsByDefault: true,
+    honoursHeld: name === "sg" && all.sgOnChange === "aws",
+    passesRelated: true,
+  });
+  return { epoch: 20, knobs: all, stages: [stage("nacl", 0), stage("sg", 1)], evaluators };
+}
+
+const slab = new ArrayBuffer(4 * (layout.headerWords + 2 * layout.slotWords));
+const words = new Uint32Array(slab);
+let counters: Counters;
+
+beforeEach(() => {
+  words.fill(0);
+  counters = new Counters();
+});
+
+interface PacketRow {
+  readonly from?: string;
+  readonly to?: string;
+  readonly protocol?: number;
+  readonly ports?: readonly [number, number];
+  readonly tcpFlags?: number;
+  /** Low byte of what came, as model/mark.ts draws it. */
+  readonly mark: number;
+  readonly flags?: number;
+}
+
+/** Judges one packet in slot 1; returns verdict and our byte, and checks that nobody else's bits changed. */
+function judge(program: Program, row: PacketRow, options: { rejects?: boolean; adopting?: boolean } = {}) {
+  const at = layout.headerWords + layout.slotWords;
+  const foreign = 0x00abcdef;
+  const put = (offset: number, address: string) => {
+    const a = parseAddress(address) ?? expect.fail(address);
+    words.set([a.w0, a.w1, a.w2, a.w3], at + offset);
+    words[at + layout.family] = a.family;
+  };
+  put(layout.source, row.from ?? "10.0.0.1");
+  put(layout.destination, row.to ?? "10.0.0.2");
+  words[at + layout.protocol] = row.protocol ?? 6;
+  words[at + layout.sourcePort] = row.ports?.[0] ?? 40000;
+  words[at + layout.destinationPort] = row.ports?.[1] ?? 80;
+  words[at + layout.tcpFlags] = row.tcpFlags ?? SYN;
+  words[at + layout.flags] = row.flags ?? 0;
+  words[at + layout.markIn] = ((row.mark << 24) | foreign) >>> 0;
+  words[at + layout.verdict] = 0xdead;
+  const loop = new Loop(
+    { layout, flags, slab, mark: defaultMarkLayout, counters, rejects: options.rejects ?? false },
+    program,
+    EPOCH,
+  );
+  loop.decideBatch(2, options.adopting ?? false);
+  const markOut = words[at + layout.markOut] as number;
+  if (words[at + layout.verdict] !== 0xdead) expect(markOut & 0x00ffffff).toBe(foreign);
+  return { verdict: words[at + layout.verdict], byte: markOut >>> 24 };
+}
+
+const acceptAll: Answers = {};
+const denyFlows: Answers = { stateful: () => Verdict.deny };
+const denyReplies: Answers = { stateless: (view) => (view.sourcePort === 80 ? Verdict.deny : Verdict.next) };
+
+describe("what the kernel is told", () => {
+  test.each([
+    ["accepted, reply too", acceptAll, { mark: markStates.original }, NF_ACCEPT, markVerdict.acceptBoth | EPOCH],
+    [
+      "accepted, reply refused (NA-19)",
+      denyReplies,
+      { mark: markStates.original },
+      NF_ACCEPT,
+      markVerdict.acceptThis | EPOCH,
+    ],
+    ["a first packet denied", denyFlows, { mark: markStates.original }, NF_DROP, markVerdict.deny | EPOCH],
+    [
+      "TCP past its SYN denied: its flow is marked",
+      denyFlows,
+      { mark: markStates.original, tcpFlags: ACK },
+      NF_ACCEPT,
+      markVerdict.deny | EPOCH,
+    ],
+    [
+      "UDP denied: it may be new",
+      denyFlows,
+      { mark: markStates.original, protocol: 17, tcpFlags: 0 },
+      NF_DROP,
+      markVerdict.deny | EPOCH,
+    ],
+    [
+      "a reply of a denied flow: its flow is marked",
+      denyFlows,
+      { mark: markStates.reply, ports: [80, 40000] },
+      NF_ACCEPT,
+      markVerdict.deny | EPOCH,
+    ],
+    [
+      "a refused reply of a flow that stands",
+      denyReplies,
+      { mark: markStates.reply, ports: [80, 40000] },
+      NF_DROP,
+      markVerdict.deny | EPOCH,
+    ],
+    [
+      "a reply accepted",
+      acceptAll,
+      { mark: markStates.reply, ports: [80, 40000] },
+      NF_ACCEPT,
+      markVerdict.acceptBoth | EPOCH,
+    ],
+    ["PL-27: invalid with a subject", acceptAll, { mark: markStates.invalid }, NF_DROP, markVerdict.deny | EPOCH],
+    [
+      "PL-21: an ICMP error passes what judges flows",
+      denyFlows,
+      { mark: markStates.related, protocol: 1 },
+      NF_ACCEPT,
+      markVerdict.acceptBoth | EPOCH,
+    ],
+    [
+      "PL-26: met mid-stream, one orientation denied",
+      denyReplies,
+      { mark: markStates.midstream, ports: [80, 40000], tcpFlags: ACK },
+      NF_DROP,
+      markVerdict.deny | EPOCH,
+    ],
+  ] as const)("%s", (_, answers, row, verdict, byte) => {
+    expect(judge(programOf(answers), row)).toEqual({ verdict, byte });
+  });
+
+  test("denyAction=reject: every denied packet goes on to the chain that answers", () => {
+    expect(judge(programOf(denyFlows), { mark: markStates.original }, { rejects: true })).toEqual({
+      verdict: NF_ACCEPT,
+      byte: markVerdict.deny | EPOCH,
+    });
+  });
+
+  test("a reply is judged by its flow's original tuple", () => {
+    const seen: number[][] = [];
+    const program = programOf({
+      stateful: (view) => {
+        seen.push([view.source.w3, view.destination.w3, view.sourcePort, view.destinationPort]);
+        return Verdict.next;
+      },
+    });
+    judge(program, { mark: markStates.reply, from: "10.0.0.2", to: "10.0.0.1", ports: [80, 40000] });
+    expect(seen.at(-1)).toEqual([0x0a000001, 0x0a000002, 40000, 80]);
+  });
+
+  test("SG-66: a held flow passes the stage that admitted it, unless sgOnChange=strict, and stays held", () => {
+    const row = { mark: markStates.original | markHeld.sg, tcpFlags: ACK };
+    expect(judge(programOf(denyFlows), row).byte).toBe(markVerdict.acceptBoth | markHeld.sg | EPOCH);
+    expect(judge(programOf(denyFlows, { sgOnChange: "strict" }), row).byte).toBe(markVerdict.deny | EPOCH);
+  });
+
+  test.each([
+    [Tracking.tracked, markHeld.sg],
+    [Tracking.untracked, 0],
+    [Tracking.none, 0],
+  ])("SG-61: tracking %i is remembered as %i", (tracking, held) => {
+    const answers: Answers = {
+      stateful: (view) => {
+        view.tracking = tracking;
+        return Verdict.next;
+      },
+    };
+    expect(judge(programOf(answers), { mark: markStates.original }).byte & markHeld.sg).toBe(held);
+  });
+
+  test("PL-8: a broken evaluator's packet gets errorVerdict, isn't remembered, and the next one is judged", () => {
+    const broken = programOf({ stateful: () => null });
+    expect(judge(broken, { mark: markStates.original, tcpFlags: ACK }).verdict).toBe(NF_DROP);
+    const open = programOf({ stateful: () => null }, { errorVerdict: "accept" });
+    expect(judge(open, { mark: markStates.original })).toEqual({ verdict: NF_ACCEPT, byte: markVerdict.acceptBoth });
+    expect(counters.get(Counter.evaluatorErrors)).toBeGreaterThanOrEqual(2);
+  });
+
+  test("PL-9: what can't be parsed keeps the preset answer", () => {
+    expect(judge(programOf(acceptAll), { mark: markStates.original, flags: flags.unparseable }).verdict).toBe(0xdead);
+    expect(counters.get(Counter.unparseable)).toBe(1);
+  });
+
+  test("counters tell verdict, evaluator and reason", () => {
+    judge(programOf(denyFlows), { mark: markStates.original });
+    expect(counters.decisions()).toContainEqual({ verdict: "deny", evaluator: 1, reason: "unspecified", packets: 2 });
+  });
+});
+
+test("latency falls into the first bucket that holds it", () => {
+  counters.countLatency(1, 1);
+  counters.countLatency(7, 2);
+  counters.countLatency(2_000_000, 1);
+  const { buckets, sumMicroseconds } = counters.latency();
+  expect([buckets[0], buckets[3], buckets.at(-1)]).toEqual([1, 2, 1]);
+  expect(buckets.reduce((a, b) => a + b)).toBe(4);
+  expect(sumMicroseconds).toBe(2_000_015);
+});
