@@ -5,7 +5,7 @@
  *
  * Source: linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c.
  */
-import { ctAccept, type MarkLayout, markEpochMask, markHeld } from "../model/mark.ts";
+import { ctAccept, type MarkLayout, markEpochMask } from "../model/mark.ts";
 import { type MessageBuilder, type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
 import {
   concatBytes,
@@ -49,9 +49,7 @@ export class Conntrack {
 
   /** Makes every flow undecided; held bits stay. Returns how many entries changed. Blocks, O(table). */
   clearDecisions(): number {
-    let count = 0;
-    for (let epoch = 1; epoch <= markEpochMask; epoch++) count += this.sweepEpoch(epoch);
-    return count;
+    return this.#clearAny(markEpochMask, decisionBits);
   }
 
   /** Makes the flows undecided that carry this epoch nibble (1–15), so that it can be used again. */
@@ -61,10 +59,15 @@ export class Conntrack {
 
   /** Takes our whole byte out of every entry, for an uninstall. */
   clearAll(): number {
+    return this.#clearAny(0xff, 0xff);
+  }
+
+  /** Sets to 0 the bits `clear` of the entries that have any of `bits`: the kernel can only be asked for one at a time. */
+  #clearAny(bits: number, clear: number): number {
     let count = 0;
-    for (let epoch = 1; epoch <= markEpochMask; epoch++) count += this.#clear(epoch, markEpochMask, 0xff);
-    for (const bit of [ctAccept.original, ctAccept.reply, markHeld.sg, markHeld.k8s])
-      count += this.#clear(bit, bit, 0xff);
+    for (let bit = 1; bit <= 0x80; bit <<= 1) {
+      if ((bits & bit) !== 0) count += this.#clear(bit, bit, clear);
+    }
     return count;
   }
 

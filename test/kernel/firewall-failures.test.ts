@@ -194,7 +194,7 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       await l.answer(acceptBoth);
       expect(l.pings(l.hosts.neighbour, server4)).toBe("yes");
       expect(l.pings(l.hosts.neighbour, server6)).toBe("yes");
-      await l.firewall.takeSeen();
+      await l.states();
       // From outside through the router onto the bridge: one question.
       expect(l.pings(l.hosts.client, server4)).toBe("yes");
       expect(await l.states()).toEqual([markStates.original]);

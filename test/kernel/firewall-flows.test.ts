@@ -60,7 +60,7 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
     await l.answer(DROP);
     const { from, to } = await l.udp();
     await from.send("first;");
-    await waitFor("the question", async () => (await l.firewall.packets()).queued === 1);
+    await l.asked(1);
     expect(l.marks()).toEqual([]);
     await l.answer(acceptBoth);
     await from.send("second;");
@@ -132,7 +132,7 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       expect(await to.receives("a;")).toBe("received");
       await l.publish();
       await l.answer(acceptBoth | markHeld.k8s);
-      await l.firewall.takeSeen();
+      await l.states();
       await to.send("b;");
       expect(await from.receives("b;")).toBe("received");
       expect(await l.states()).toEqual([markStates.reply]);
@@ -149,11 +149,11 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       // Nobody listens on the port: the server answers with l.port unreachable.
       const from = await l.peers.client.openUdp({ host: server4, port: l.port });
       await from.send("anyone?");
-      await waitFor("an error", async () => (await l.firewall.packets()).judged_accept === 2);
+      await l.asked(2);
       // What the engine says of the error is about the error alone.
       await l.answer(acceptThis | markHeld.k8s);
       await from.send("anyone?");
-      await waitFor("another", async () => (await l.firewall.packets()).judged_accept === 3);
+      await l.asked(3);
       expect(await l.states()).toEqual([markStates.original, markStates.related, markStates.related]);
       expect(l.marks()).toEqual([l.decided(0x30)]);
     });
@@ -167,7 +167,7 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       await l.answer(deny);
       await talk.client.send("x");
       expect(await talk.client.receives("never")).toBe("ECONNRESET");
-      await l.firewall.takeSeen();
+      await l.states();
       const { decided_deny } = await l.firewall.packets();
       const { sendRaw, ipPacket } = await import("../support/raw-packet.ts");
       const quoted = ipPacket("10.7.1.2", server4, 6, [
@@ -226,7 +226,7 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       const { sendRaw, ipPacket } = await import("../support/raw-packet.ts");
       const tcp = [0x30, 0x39, l.port >> 8, l.port & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x03, 0x20, 0, 0, 0, 0, 0];
       sendRaw(l.hosts.client, [ipPacket("10.7.1.2", server4, 6, tcp)]);
-      await waitFor("the packet", async () => (await l.firewall.packets()).judged_accept === 1);
+      await l.asked(1);
       expect(await l.states()).toEqual([markStates.invalid]);
       expect(l.marks()).toEqual([]);
     });
@@ -243,11 +243,11 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       await from.send("\0\u0001file\0octet\0");
       expect(await to.receives("file")).toBe("received");
       expect(l.router.check(["cat", "/proc/net/nf_conntrack_expect"])).toMatch(/tftp|proto=17/);
-      await l.firewall.takeSeen();
+      await l.states();
       const data = await l.peers.server.openUdp({ host: "10.7.1.2", port: from.localPort });
       await l.answer(DROP);
       await data.send("data;");
-      await waitFor("the question", async () => (await l.firewall.packets()).queued === 2);
+      await l.asked(1);
       expect(await l.states()).toEqual([markStates.original]);
       expect(await from.receives("data;", SILENCE_MS)).toBe("timeout");
       // Accepted, it's decided on its own account, in one direction too.

@@ -5,7 +5,7 @@
  *     client 10.7.1.2 ── router ── br0 10.7.2.1 ─┬─ server 10.7.2.2   (managed)
  *     fd07:1::2                    fd07:2::1     └─ neighbour 10.7.2.3
  */
-import { createLab, type Lab, type Namespace } from "../support/namespace.ts";
+import { createLab, type Lab, type Namespace, waitFor } from "../support/namespace.ts";
 import { type Conversation, Peer } from "../support/peer.ts";
 import { FirewallDriver, type FirewallText } from "./firewall-driver.ts";
 
@@ -21,6 +21,7 @@ type Host = "client" | "server" | "neighbour";
 
 export class FirewallLab {
   readonly #lab: Lab = createLab();
+  readonly #seen: number[] = [];
   readonly router: Namespace;
   readonly hosts: Readonly<Record<Host, Namespace>>;
   readonly peers: Readonly<Record<Host | "router", Peer>>;
@@ -78,7 +79,7 @@ export class FirewallLab {
     this.router.run(["nft", "delete", "table", "inet", "foreign"]);
     await this.firewall.ask({ op: "remove" });
     await this.firewall.ask({ op: "stopQueue" });
-    await this.firewall.takeSeen();
+    await this.states();
   }
 
   /** A new process in place of the firewall's, which is killed: the kernel keeps what it had. */
@@ -110,9 +111,25 @@ export class FirewallLab {
     this.router.check(["nft", "-f", "-"], { input: `table inet foreign {\n${rules}\n}\n` });
   }
 
-  /** Our bytes of the marks that the queue's packets came with, since the last call. */
+  /** Our bytes of the marks that this test's packets came to the queue with, since the last call. */
   async states(): Promise<number[]> {
-    return (await this.firewall.takeSeen()).map(({ byte }) => byte);
+    await this.#collect();
+    return this.#seen.splice(0);
+  }
+
+  /** Waits until the queue has had so many of this test's packets since the last `states`. */
+  async asked(count: number): Promise<void> {
+    await waitFor(`${count} packets in the queue`, async () => {
+      await this.#collect();
+      return this.#seen.length >= count;
+    });
+  }
+
+  /** TCP of other ports is left over from earlier tests, whose ends still try to reach each other. */
+  async #collect(): Promise<void> {
+    for (const { byte, protocol, sourcePort, destinationPort } of await this.firewall.takeSeen()) {
+      if (protocol !== 6 || sourcePort === this.port || destinationPort === this.port) this.#seen.push(byte);
+    }
   }
 
   /** The ct marks of this test's port, in hex. */
