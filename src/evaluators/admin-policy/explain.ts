@@ -18,7 +18,9 @@ export function explainTier(tables: TierTables, view: FlowView, direction: Direc
   const way = isEgress ? "to" : "from";
   const name = directionNames[direction];
   if (tables.isPod[subjectClass] !== 1)
-    return say(`${nameOf(subject)} is no pod that a ${tables.tier} policy could select`);
+    return say(
+      `${nameOf(subject)} is no pod that ${tables.tier === "admin" ? "an admin" : "a baseline"} policy could select`,
+    );
   if (!view.viaService && tables.tier === "admin" && equalAddresses(subject, peer)) {
     return say("a pod that talks to its own address is subject to no policy");
   }
@@ -46,8 +48,9 @@ export function explainTier(tables: TierTables, view: FlowView, direction: Direc
 
 function remedyFor(tables: TierTables, isCluster: boolean, policy: string, rule: string, traffic: string): string {
   const accept = isCluster ? "Accept" : "Allow";
-  const rest = tables.tier === "admin" ? ", or a Pass rule to leave it to NetworkPolicies" : "";
-  return `put a rule in front of ${rule} of ${policy}, with action ${accept}, that matches ${traffic}${rest}`;
+  const rest =
+    tables.tier === "admin" ? ", or Pass to leave it to NetworkPolicies" : ", or add a NetworkPolicy that allows it";
+  return `put a rule for ${traffic} in front of ${rule} of ${policy}, with action ${accept}${rest}`;
 }
 
 function say(text: string): Explanation {

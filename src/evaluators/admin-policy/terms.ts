@@ -65,7 +65,8 @@ function peerTerm(peer: AdminPeer): PeerTerm[] {
 }
 
 function textOf(rule: AdminRule): RuleText {
-  const peers = rule.peers === null ? "anywhere" : rule.peers.map(peerText).join(" or ") || "nowhere";
+  const peers =
+    rule.peers === null ? "anywhere, because the rule is invalid" : rule.peers.map(peerText).join(" or ") || "nowhere";
   return { peers, ports: formatPorts(rule.ports) };
 }
 

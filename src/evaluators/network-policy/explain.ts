@@ -40,32 +40,30 @@ export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView
     return say(`${ref?.rule} of ${ref?.policy} allows ${text?.ports} ${way} ${text?.peers}`);
   }
 
-  const textsWhere = (holds: (entry: number) => boolean, part: "peers" | "ports"): string => {
-    const found = (rules.groupEntries[group] ?? []).filter(holds);
-    return [...new Set(found.map((e) => tables.texts[rules.entries.rule[e] as number]?.[part]))].join(" or ");
-  };
-  const hasTraffic = (e: number): boolean =>
-    (rules.entries.from[e] as number) <= key && key <= (rules.entries.to[e] as number);
-  const elsewhere = textsWhere(hasTraffic, "peers");
-  const otherwise = textsWhere((e) => hasPeer(rules, e, peerClass), "ports");
+  const { from, to, rule: ruleOf } = rules.entries;
+  const entries = rules.groupEntries[group] ?? [];
+  const ofTraffic = entries.filter((e) => (from[e] as number) <= key && key <= (to[e] as number));
+  const ofPeer = entries.filter((e) => hasPeer(rules, e, peerClass));
+  const textsOf = (list: readonly number[], part: "peers" | "ports"): string =>
+    [...new Set(list.map((e) => tables.texts[ruleOf[e] as number]?.[part]))].join(" or ");
   const names = policies.split(",");
   const isOne = names.length === 1;
-  const count = tables.refs.filter(
-    ({ policy, rule }) => names.includes(policy) && rule?.startsWith(`${directionNames[direction]}[`),
-  ).length;
+  const name = directionNames[direction] as string;
+  const count = tables.refs.filter(({ policy, rule }) => names.includes(policy) && rule?.startsWith(`${name}[`)).length;
+  const allow = isOne ? "it allows" : "they allow";
   const hints = [
-    ...(elsewhere === "" ? [] : [`${isOne ? "it allows" : "they allow"} it ${way} ${elsewhere}`]),
-    ...(otherwise === "" ? [] : [`${end} ${isOne ? "it allows" : "they allow"} ${otherwise}`]),
+    ...(ofTraffic.length === 0 ? [] : [`${allow} it ${way} ${textsOf(ofTraffic, "peers")}`]),
+    ...(ofPeer.length === 0 ? [] : [`${end} ${allow} ${textsOf(ofPeer, "ports")}`]),
   ];
   const hint = hints.length === 0 ? "" : ` (${hints.join("; ")})`;
+  const [isolate, have] = isOne ? ["isolates", "has"] : ["isolate", "have"];
   const what =
     count === 0
-      ? `${policies} ${isOne ? "isolates" : "isolate"} the pod for ${directionNames[direction]} and ${isOne ? "has" : "have"} no rule for it`
-      : `none of the ${directionNames[direction]} rules of ${policies} (${count}) allows ${traffic} ${end}`;
-  return {
-    text: `${what}${hint}`,
-    remedy: `add an ${directionNames[direction]} rule to ${names[0]} that allows ${traffic} ${end}`,
-  };
+      ? `${policies} ${isolate} the pod for ${name} and ${have} no rule for it`
+      : `none of the ${name} rules of ${policies} (${count}) allows ${traffic} ${end}`;
+  const nearest = ofTraffic[0] ?? ofPeer[0];
+  const place = nearest === undefined ? names[0] : tables.refs[ruleOf[nearest] as number]?.policy;
+  return { text: `${what}${hint}`, remedy: `add an ${name} rule to ${place} that allows ${traffic} ${end}` };
 }
 
 function say(text: string): Explanation {

@@ -80,7 +80,7 @@ function firstOfEach<T extends { readonly origin: Origin }>(objects: readonly T[
 }
 
 /** Lists in lists are legal and pointless; YAML aliases can make them endless. */
-const maxDepth = 8;
+const maxDepth = 3;
 
 function convertObject(object: JsonObject, file: string, report: Report, parts: KubernetesParts, depth: number): void {
   const kindName = object.kind as string;

@@ -1,0 +1,428 @@
+import { describe, expect, test } from "vitest";
+import { indexPodNames } from "../../../src/model/pod-names.ts";
+import { formatAddress } from "../../../src/net/address.ts";
+import { convertKubernetesDocument } from "../../../src/sources/kubernetes/convert.ts";
+import { anp, banp, cnp, label, namespace, node, pod, policy } from "../../evaluators/kubernetes/cluster.ts";
+import { inventoryOfDocuments, inventoryOfObjects } from "../../evaluators/kubernetes/stage.ts";
+
+const fail = (): never => {
+  throw new Error("a finding");
+};
+/** `severity code rule path`, without the file. */
+const findingsOf = (objects: readonly unknown[]): string[] =>
+  inventoryOfObjects(objects).findings.map((f) => `${f.severity} ${f.code} ${f.rule} ${f.path}`);
+const podsOf = (objects: readonly unknown[]) =>
+  inventoryOfObjects(objects).kubernetes.pods.map(
+    (p) => `${p.kind} ${p.namespace}/${p.name} ${p.addresses.map(formatAddress).join(",")}`,
+  );
+
+describe("which documents are ours", () => {
+  const rows: readonly (readonly [name: string, document: unknown, parts: number | null])[] = [
+    ["text", "kind: Pod", null],
+    ["null", null, null],
+    ["a list", [{ kind: "Pod" }], null],
+    ["what AWS prints", { Vpcs: [] }, null],
+    ["an object with a kind that is no text", { apiVersion: "v1", kind: 5 }, null],
+    ["a kind that nobody knows, without a version", { kind: "Thing" }, null],
+    ["a pod", pod("a/b"), 1],
+    ["another kind, skipped silently", { apiVersion: "v1", kind: "ConfigMap", metadata: {} }, 0],
+    ["a kind named like a property of objects", { apiVersion: "v1", kind: "constructor" }, 0],
+    ["AN-64: the kind of another group", { ...policy("a/b", {}), apiVersion: "crd.projectcalico.org/v1" }, 0],
+    ["AN-64: a Pod of another group", { ...pod("a/b"), apiVersion: "metrics.k8s.io/v1beta1" }, 0],
+    ["an old group", { ...policy("a/b", {}), apiVersion: "extensions/v1beta1" }, 1],
+    ["a List of several kinds", { apiVersion: "v1", kind: "List", items: [pod("a/b"), policy("a/b", {})] }, 2],
+    ["an empty List", { apiVersion: "v1", kind: "List", items: [] }, 0],
+    ["a List without items", { apiVersion: "v1", kind: "PodList", items: null }, 0],
+    [
+      "a typed list whose items leave out their kind",
+      { apiVersion: "v1", kind: "PodList", items: [{ metadata: { name: "b" } }] },
+      1,
+    ],
+    [
+      "a typed list of a kind that isn't ours",
+      { apiVersion: "v1", kind: "EventList", items: [{ metadata: { name: "b" } }] },
+      0,
+    ],
+    [
+      "a list in a list",
+      { apiVersion: "v1", kind: "List", items: [{ apiVersion: "v1", kind: "List", items: [pod("a/b")] }] },
+      1,
+    ],
+  ];
+  for (const [name, document, expected] of rows) {
+    test(name, () => {
+      const parts = convertKubernetesDocument(document, "f", fail);
+      expect(parts && Object.values(parts).flat().length).toBe(expected);
+    });
+  }
+
+  test("a list that holds itself ends in a finding", () => {
+    const list: Record<string, unknown> = { apiVersion: "v1", kind: "List" };
+    list.items = [list];
+    expect(findingsOf([list])).toEqual(["error bad-list null List: items"]);
+  });
+});
+
+describe("findings name the place, the rule and the remedy", () => {
+  const np = (spec: unknown) => policy("shop/p", spec);
+  const at = "NetworkPolicy shop/p: spec";
+  const rule = (element: object) => np({ ingress: [element] });
+  const admin = (element: object) =>
+    anp("a", 1, { ingress: [{ action: "Allow", from: [{ namespaces: {} }], ...element }] });
+  const rows: readonly (readonly [name: string, objects: readonly unknown[], findings: readonly string[]])[] = [
+    [
+      "a good policy has none",
+      [np({ podSelector: {}, policyTypes: ["Ingress"], ingress: [{ from: [{ podSelector: {} }] }] })],
+      [],
+    ],
+    [
+      "NP-42",
+      [rule({ ports: [{}, { port: 70000 }] })],
+      [`error port-out-of-range NP-42 ${at}.ingress[0].ports[1].port`],
+    ],
+    [
+      "NP-42: endPort",
+      [rule({ ports: [{ port: 9, endPort: 8 }] })],
+      [`error bad-port-range NP-42 ${at}.ingress[0].ports[0].endPort`],
+    ],
+    ["NP-45", [rule({ ports: [{ port: "80" }] })], [`error bad-port-name NP-45 ${at}.ingress[0].ports[0].port`]],
+    [
+      "NP-40",
+      [rule({ ports: [{ protocol: "tcp" }] })],
+      [`error unknown-protocol NP-40 ${at}.ingress[0].ports[0].protocol`],
+    ],
+    [
+      "NP-34",
+      [rule({ from: [{ ipBlock: { cidr: "10.0.0.0" } }] })],
+      [`error bad-cidr NP-34 ${at}.ingress[0].from[0].ipBlock.cidr`],
+    ],
+    [
+      "NP-36",
+      [rule({ from: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.0.0.0/9", "11.0.0.0/9"] } }] })],
+      [`error except-outside-cidr NP-36 ${at}.ingress[0].from[0].ipBlock.except[1]`],
+    ],
+    ["NP-34: empty", [rule({ from: [{}] })], [`error empty-peer NP-34 ${at}.ingress[0].from[0]`]],
+    [
+      "NP-22",
+      [np({ podSelector: { matchExpressions: [{ key: "a", operator: "in", values: ["b"] }] } })],
+      [`error unknown-operator NP-22 ${at}.podSelector.matchExpressions[0].operator`],
+    ],
+    [
+      "NP-23: a selector's value",
+      [np({ podSelector: { matchLabels: { a: true } } })],
+      [`error label-not-a-string NP-23 ${at}.podSelector.matchLabels.a`],
+    ],
+    [
+      "NP-23 AN-64: a pod's label",
+      [pod("a/b", { labels: { x: 1, y: "1" } })],
+      ["error label-not-a-string NP-23 Pod a/b: metadata.labels.x"],
+    ],
+    [
+      "NP-12: policyTypes",
+      [np({ policyTypes: ["Ingress", "Both"] })],
+      [`error unknown-policy-type NP-12 ${at}.policyTypes[1]`],
+    ],
+    [
+      "AN-64: wrong types",
+      [np({ ingress: 5, egress: [7] })],
+      [`error wrong-type AN-64 ${at}.ingress`, `error wrong-type AN-64 ${at}.egress[0]`],
+    ],
+    ["a misspelt field of the spec", [np({ ingres: [] })], [`warning unknown-field NP-12 ${at}.ingres`]],
+    ["a misspelt field of a rule", [rule({ form: [] })], [`error unknown-field NP-12 ${at}.ingress[0].form`]],
+    ["no name", [{ ...np({}), metadata: {} }], ["error missing-name NP-12 NetworkPolicy: metadata.name"]],
+    [
+      "a number for a name",
+      [{ ...np({}), metadata: { name: 5 } }],
+      ["error missing-name NP-12 NetworkPolicy: metadata.name"],
+    ],
+    [
+      "a number for a namespace",
+      [{ ...np({}), metadata: { name: "p", namespace: 5 } }],
+      ["error wrong-type NP-12 NetworkPolicy default/p: metadata.namespace"],
+    ],
+    [
+      "no apiVersion",
+      [{ kind: "Namespace", metadata: { name: "n" } }],
+      ["error missing-api-version null Namespace n: apiVersion"],
+    ],
+    [
+      "an item that is no object",
+      [{ apiVersion: "v1", kind: "List", items: [5] }],
+      ["error bad-item null List: items[0]"],
+    ],
+    ["a bad pod address", [pod("a/b", { ips: ["10.0.0.256"] })], ["error bad-address NP-53 Pod a/b: status.podIPs[0]"]],
+    [
+      "NP-53: a second address of a family",
+      [pod("a/b", { ips: ["10.0.0.1", "10.0.0.2"] })],
+      ["warning second-address NP-53 Pod a/b: status.podIPs[1]"],
+    ],
+    [
+      "a bad container port",
+      [pod("a/b", { ports: [{ name: "x", containerPort: 0 }] })],
+      ["error bad-container-port NP-43 Pod a/b: spec.containers[0].ports[0]"],
+    ],
+    [
+      "NP-59: text for hostNetwork",
+      [pod("a/b", { spec: { hostNetwork: "true" } })],
+      ["error wrong-type NP-59 Pod a/b: spec.hostNetwork"],
+    ],
+    ["a bad node address", [node("n", {}, "x")], ["error bad-address AN-24 Node n: status.addresses[0]"]],
+    ["AN-20", [anp("a", 1, { subject: {} })], ["error bad-subject AN-20 AdminNetworkPolicy a: spec.subject"]],
+    ["AN-20: tier", [cnp("c", "x", 1, {})], ["error unknown-tier AN-20 ClusterNetworkPolicy c: spec.tier"]],
+    [
+      "AN-11",
+      [banp("other", {})],
+      ["error baseline-not-default AN-11 BaselineAdminNetworkPolicy other: metadata.name"],
+    ],
+    ["AN-63", [anp("a", -1, {})], ["error bad-priority AN-63 AdminNetworkPolicy a: spec.priority"]],
+    [
+      "AN-63: action",
+      [admin({ action: "Permit" })],
+      [
+        "error unknown-action AN-63 AdminNetworkPolicy a: spec.ingress[0].action",
+        "error invalid-rule AN-27 AdminNetworkPolicy a: spec.ingress[0]",
+      ],
+    ],
+    [
+      "AN-26",
+      [admin({ from: [] })],
+      [
+        "error no-peers AN-26 AdminNetworkPolicy a: spec.ingress[0].from",
+        "error invalid-rule AN-27 AdminNetworkPolicy a: spec.ingress[0]",
+      ],
+    ],
+    [
+      "AN-27",
+      [admin({ from: [{ x: {} }] })],
+      [
+        "error unknown-field AN-27 AdminNetworkPolicy a: spec.ingress[0].from[0].x",
+        "error bad-peer AN-27 AdminNetworkPolicy a: spec.ingress[0].from[0]",
+        "error invalid-rule AN-27 AdminNetworkPolicy a: spec.ingress[0]",
+      ],
+    ],
+    [
+      "AN-30",
+      [anp("a", 1, { egress: [{ action: "Allow", to: [{ domainNames: ["x.org"] }] }] })],
+      ["warning domain-names-unsupported AN-30 AdminNetworkPolicy a: spec.egress[0].to"],
+    ],
+    [
+      "AN-50: rules",
+      [cnp("c", "Admin", 1, { ingress: Array(26).fill({ action: "Deny", from: [{ namespaces: {} }] }) })],
+      ["error over-limit AN-50 ClusterNetworkPolicy c: spec.ingress"],
+    ],
+    [
+      "AN-50: a rule's name",
+      [admin({ name: "n".repeat(101) })],
+      ["error over-limit AN-50 AdminNetworkPolicy a: spec.ingress[0].name"],
+    ],
+  ];
+  for (const [name, objects, expected] of rows) {
+    test(name, () => {
+      expect(findingsOf(objects)).toEqual(expected);
+      for (const { message } of inventoryOfObjects(objects).findings) expect(message.length).toBeGreaterThan(20);
+    });
+  }
+
+  describe("AN-3: equal priorities that can meet, once for each pair", () => {
+    const deny = { ingress: [{ action: "Deny", from: [{ namespaces: {} }] }] };
+    const out = { egress: [{ action: "Deny", to: [{ namespaces: {} }] }] };
+    const inTeam = (team: string) => ({ namespaces: label(`team=${team}`) });
+    const warning = (name: string) => `warning equal-priority AN-3 ${name}: spec.priority`;
+    const cases: readonly (readonly [name: string, objects: readonly unknown[], findings: readonly string[]])[] = [
+      [
+        "three of them",
+        [anp("a", 1, deny), anp("b", 1, deny), anp("c", 1, deny)],
+        ["b", "c", "c"].map((n) => warning(`AdminNetworkPolicy ${n}`)),
+      ],
+      ["of both versions", [anp("a", 1, deny), cnp("b", "Admin", 1, deny)], [warning("ClusterNetworkPolicy b")]],
+      ["in two tiers", [anp("a", 1, deny), cnp("b", "Baseline", 1, deny)], []],
+      ["in two directions", [anp("a", 1, deny), anp("b", 1, out)], []],
+      [
+        "with subjects that can't meet",
+        [anp("a", 1, { subject: inTeam("x"), ...deny }), anp("b", 1, { subject: inTeam("y"), ...deny })],
+        [],
+      ],
+    ];
+    for (const [name, objects, expected] of cases) test(name, () => expect(findingsOf(objects)).toEqual(expected));
+  });
+});
+
+describe("pods and their addresses", () => {
+  test("NP-53: podIPs, or podIP where there are none; mapped and repeated addresses are one", () => {
+    expect(
+      podsOf([
+        pod("a/both", { ips: ["10.0.0.1", "fd00::1"], status: { podIP: "10.9.9.9" } }),
+        pod("a/single", { status: { podIP: "10.0.0.2" } }),
+        pod("a/twice", { ips: ["10.0.0.3", "::ffff:10.0.0.3"] }),
+      ]),
+    ).toEqual(["Pod a/both 10.0.0.1,fd00::1", "Pod a/single 10.0.0.2", "Pod a/twice 10.0.0.3"]);
+  });
+
+  test("NP-60 NP-63: an ended pod has no address, one that waits for its own has a number", () => {
+    expect(
+      podsOf([
+        pod("b/waits", { status: { phase: "Pending" } }),
+        pod("a/failed", { ips: ["10.0.0.1"], status: { phase: "Failed" } }),
+        pod("a/succeeded", { ips: ["10.0.0.1"], status: { phase: "Succeeded" } }),
+        pod("a/waits", { status: { phase: "Pending" } }),
+      ]),
+    ).toEqual(["Pod a/failed ", "Pod a/succeeded ", "Pod a/waits none#0", "Pod b/waits none#1"]);
+  });
+
+  test("NP-66: the loser keeps its other address, or a number", () => {
+    const old = { creationTimestamp: "2026-01-01T00:00:00Z" };
+    const objects = [
+      pod("a/old", { ips: ["10.0.0.1", "fd00::1"], metadata: old }),
+      pod("a/older", { ips: ["10.0.0.1"], metadata: { creationTimestamp: "2025-01-01T00:00:00Z" } }),
+      pod("a/new", { ips: ["10.0.0.1"], metadata: { creationTimestamp: new Date("2026-02-01T00:00:00Z") } }),
+      pod("a/pending", {
+        ips: ["10.0.0.1"],
+        metadata: { creationTimestamp: "2027-01-01T00:00:00Z" },
+        status: { phase: "Pending" },
+      }),
+    ];
+    expect(podsOf(objects)).toEqual([
+      "Pod a/new 10.0.0.1",
+      "Pod a/old fd00::1",
+      "Pod a/older none#0",
+      "Pod a/pending none#1",
+    ]);
+    expect(findingsOf(objects)).toEqual(
+      ["old", "older", "pending"].map((n) => `warning shared-address NP-66 Pod a/${n}: status.podIPs`),
+    );
+  });
+
+  test("NP-59: hostNetwork pods share their node's address without a finding", () => {
+    const host = { ips: ["172.18.0.2"], spec: { hostNetwork: true } };
+    expect(findingsOf([pod("a/x", host), pod("a/y", host), pod("a/z", { ips: ["172.18.0.2"] })])).toEqual([]);
+  });
+
+  test("workloads stand for their pods, with the template's labels and ports", () => {
+    const template = {
+      metadata: { labels: { app: "x" } },
+      spec: { containers: [{ ports: [{ name: "web", containerPort: 80 }] }] },
+    };
+    const workload = (kind: string, apiVersion: string, spec: object) => ({
+      apiVersion,
+      kind,
+      metadata: { name: kind.toLowerCase(), namespace: "a", labels: { app: "other" } },
+      spec,
+    });
+    const { pods } = inventoryOfObjects([
+      workload("Deployment", "apps/v1", { template }),
+      workload("ReplicaSet", "apps/v1", { template }),
+      workload("StatefulSet", "apps/v1", { template }),
+      workload("DaemonSet", "extensions/v1beta1", { template }),
+      workload("Job", "batch/v1", { template }),
+      workload("CronJob", "batch/v1", { jobTemplate: { spec: { template } } }),
+      workload("ReplicationController", "v1", { template }),
+    ]).kubernetes;
+    expect(pods).toHaveLength(7);
+    for (const [i, each] of pods.entries()) {
+      expect(each).toMatchObject({
+        labels: { app: "x" },
+        ports: [{ name: "web", port: 80, protocol: 6 }],
+        hostNetwork: false,
+      });
+      expect(each.addresses.map(formatAddress)).toEqual([`none#${i}`]);
+    }
+  });
+
+  test("a workload is named by its object, or by the pods that it controls", () => {
+    const owned = (name: string, kind: string | undefined, ip: string) =>
+      pod(name, {
+        ips: [ip],
+        metadata: { ownerReferences: [{ name: "noise" }, { kind, name: "web-7d4", controller: true }] },
+      });
+    const { pods } = inventoryOfObjects([
+      owned("a/web-7d4-2", "ReplicaSet", "10.0.0.2"),
+      owned("a/web-7d4-1", "ReplicaSet", "10.0.0.1"),
+      { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "a" }, spec: {} },
+      pod("a/web", { ips: ["10.0.0.9"] }),
+    ]).kubernetes;
+    const names = indexPodNames(pods);
+    const found = (name: string) => names(name).map((p) => p.origin.name);
+    expect(found("a/web-7d4")).toEqual(["Pod a/web-7d4-1"]);
+    expect(found("ReplicaSet:a/web-7d4")).toEqual(["Pod a/web-7d4-1"]);
+    expect(found("Deployment:a/web")).toEqual(["Deployment a/web"]);
+    expect(found("a/web")).toEqual(["Deployment a/web", "Pod a/web"]);
+    expect(found("Job:a/web")).toEqual([]);
+    expect(found("noise")).toEqual([]);
+  });
+});
+
+describe("namespaces, nodes and services", () => {
+  test("NP-24: a namespace carries its name, and keeps a label that says otherwise", () => {
+    const { namespaces } = inventoryOfObjects([
+      namespace("a", { x: "1" }),
+      namespace("b", { "kubernetes.io/metadata.name": "c" }),
+    ]).kubernetes;
+    expect(namespaces.map((n) => n.labels)).toEqual([
+      { "kubernetes.io/metadata.name": "a", x: "1" },
+      { "kubernetes.io/metadata.name": "c" },
+    ]);
+  });
+
+  test("AN-24: a node's addresses are those that are IP addresses", () => {
+    const addresses = [
+      { type: "InternalIP", address: "172.18.0.2" },
+      { type: "Hostname", address: "worker" },
+      { type: "ExternalIP", address: "fd18::2" },
+    ];
+    const object = { apiVersion: "v1", kind: "Node", metadata: { name: "n" }, status: { addresses } };
+    const inventory = inventoryOfObjects([object]);
+    expect(inventory.kubernetes.nodes[0]?.addresses.map(formatAddress)).toEqual(["172.18.0.2", "fd18::2"]);
+    expect(inventory.findings).toEqual([]);
+  });
+
+  test("services keep their selector and addresses; headless ones have none", () => {
+    const service = (name: string, spec: object) => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name, namespace: "a" },
+      spec,
+    });
+    const { services } = inventoryOfObjects([
+      service("one", { clusterIP: "10.96.0.1", selector: { app: "x" } }),
+      service("two", { clusterIP: "10.96.0.2", clusterIPs: ["10.96.0.2", "fd96::2"] }),
+      service("none", { clusterIP: "None" }),
+    ]).kubernetes;
+    expect(services.map((s) => [s.name, s.selector, s.addresses.map(formatAddress)])).toEqual([
+      ["none", null, []],
+      ["one", { app: "x" }, ["10.96.0.1"]],
+      ["two", null, ["10.96.0.2", "fd96::2"]],
+    ]);
+  });
+});
+
+describe("the same object in two places", () => {
+  test("the first in order of path counts, whatever the order of input, and the finding names both", () => {
+    const documents = [
+      ["b.yaml", pod("a/x", { ips: ["10.0.0.2"] })],
+      ["a.yaml", pod("a/x", { ips: ["10.0.0.1"] })],
+      ["a.yaml", pod("a/x", { ips: ["10.0.0.3"] })],
+      ["c.yaml", { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x", namespace: "a" } }],
+    ] as const;
+    const { kubernetes, findings } = inventoryOfDocuments(documents);
+    expect(kubernetes.pods.map((p) => `${p.origin.file} ${p.kind} ${p.addresses.map(formatAddress)}`)).toEqual([
+      "c.yaml Deployment none#0",
+      "a.yaml Pod 10.0.0.1",
+    ]);
+    expect(findings.map((f) => `${f.code} ${f.file} ${f.path} ${/is (.*?),/.exec(f.message)?.[1]}`)).toEqual([
+      "duplicate-object a.yaml Pod a/x earlier in this file",
+      "duplicate-object b.yaml Pod a/x in a.yaml",
+    ]);
+  });
+
+  test("two kinds, or two namespaces, are two objects", () => {
+    expect(
+      findingsOf([
+        policy("a/x", {}),
+        policy("b/x", {}),
+        anp("x", 1, {}),
+        cnp("x", "Admin", 2, {}),
+        banp("default", {}),
+      ]),
+    ).toEqual([]);
+  });
+});
