@@ -133,15 +133,24 @@ export class Firewall {
     return Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, count(name)])) as RuleCounts;
   }
 
-  /** Takes everything of ours out of the kernel: table, ct-mark bits, bridge flags. May be called twice. */
+  /**
+   * Takes everything of ours out of the kernel: table, ct-mark bits, bridge flags. Each is tried even where another
+   * fails; the last failure is thrown. May be called twice.
+   */
   remove(): void {
     const installed = this.#installed;
     this.#installed = null;
-    this.#bridges.restore();
-    const { errors } = this.#netfilter.tryRequest(batch(deleteTable()));
-    const failure = errors.find(({ errno }) => errno !== ENOENT);
-    if (failure) throw netlinkFailure("remove the table", failure);
-    if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
+    try {
+      const { errors } = this.#netfilter.tryRequest(batch(deleteTable()));
+      const failure = errors.find(({ errno }) => errno !== ENOENT);
+      if (failure) throw netlinkFailure("remove the table", failure);
+    } finally {
+      try {
+        if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
+      } finally {
+        this.#bridges.restore();
+      }
+    }
   }
 
   /** Leaves everything in force without us (`onStop=keep`): what is decided goes on, what isn't is dropped. */

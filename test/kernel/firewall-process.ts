@@ -17,6 +17,8 @@ import type { Command, FirewallText, Seen } from "./firewall-driver.ts";
 const addon = loadAddon();
 const firewall = new Firewall(addon);
 const netlink = new NetlinkClient(addon, NetlinkProtocol.route);
+/** Asked once; the queue is what this kernel has, as the agent chooses it. */
+const probed = probeKernel(addon);
 const NF_DROP = 0;
 const NF_ACCEPT = 1;
 
@@ -71,12 +73,12 @@ function startQueue(number: number, maxLength: number, failOpen: boolean): void 
 
 const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { op: K }>) => unknown } = {
   probe: () => probeKernel(addon),
-  install({ config }) {
+  async install({ config }) {
     const { managed, output = [], hook = "forward", queue: first = 4720, knobs = {} } = config satisfies FirewallText;
     return firewall.install({
       mark: defaultMarkLayout,
       queue: { first, total: 1 },
-      useNativeQueue: false,
+      useNativeQueue: (await probed).queue === "native",
       knobs: { ...defaultKnobs, ...knobs },
       hook,
       managed: addresses(managed),

@@ -1,0 +1,15 @@
+import { describe, expect, it } from "vitest";
+import { applyRuleset, nftVersion } from "../../src/kernel/nft.ts";
+
+const hasNft = (await nftVersion()) !== null;
+
+describe.skipIf(!hasNft)(`nft (${hasNft ? "installed" : "not installed"})`, () => {
+  // Only checked, and refused before the kernel is asked: nothing is changed in any namespace.
+  it("names the line that it refuses, and quotes it", async () => {
+    const text = "table inet t {\n\tchain c {\n\t\tnonsense here\n\t}\n}\n";
+    await expect(applyRuleset(text, "check")).rejects.toMatchObject({
+      name: "KernelError",
+      message: expect.stringMatching(/^nft -f \(6 lines\): .*:3:.*rror.* in `nonsense here`$/),
+    });
+  });
+});
