@@ -41,6 +41,11 @@ export async function changeLive(lab: Lab, enforcement: Enforcement, policyFile:
   return { deniedAfterMs: after(result.firstDenied), cutAfterMs: after(result.cut), how: result.how, restoredAfterMs };
 }
 
+/** Whether all of it happened, and after the change rather than before. */
+export function isLiveAsExpected({ deniedAfterMs, cutAfterMs, restoredAfterMs }: LiveReport): boolean {
+  return [deniedAfterMs, cutAfterMs, restoredAfterMs].every((time) => time !== null && time >= 0);
+}
+
 /** The policy's text without its peer `openfaas-fn`. Throws where the peer isn't there to be taken. */
 export function withoutFunctions(text: string): string {
   const policy = load(text) as { spec: { ingress: { from: unknown[] }[] } };

@@ -62,6 +62,23 @@ export async function observe(
   );
 }
 
+/**
+ * Waits until every probe gets through, without any enforcement: what is closed later was closed by the engine.
+ * Throws where the lab doesn't come up.
+ */
+export async function waitForLab(lab: Lab, probes: readonly Probe[], limitMs = 10_000): Promise<void> {
+  const end = performance.now() + limitMs;
+  let closed = probes;
+  while (closed.length > 0) {
+    const isOpen = await Promise.all(closed.map((probe) => tryOnce(lab, probe)));
+    closed = closed.filter((_, i) => !isOpen[i]);
+    const [first] = closed;
+    if (first && performance.now() > end) {
+      throw new Error(`the lab itself doesn't connect ${first.from.name} with ${first.to.name} (${first.protocol})`);
+    }
+  }
+}
+
 /** The outcomes of one cell of the printed matrix. */
 export function cellOf(outcomes: readonly Outcome[], from: Endpoint, to: Endpoint, service: Service): Outcome[] {
   return outcomes.filter(

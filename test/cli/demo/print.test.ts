@@ -1,5 +1,6 @@
 /** The demo's screen: every cell says what was observed and what was expected, and a contradiction can't be missed. */
 import { describe, expect, it } from "vitest";
+import { describeKernel } from "../../../src/cli/demo/describe-kernel.ts";
 import { allProbes, isAsExpected, type Outcome } from "../../../src/cli/demo/matrix.ts";
 import { cellText, printLatency, printLive, printMatrix, printMismatches } from "../../../src/cli/demo/print.ts";
 import { styleFor } from "../../../src/cli/demo/style.ts";
@@ -72,6 +73,17 @@ describe("the matrix", () => {
     expect(isColoured({ isTTY: true }, { TERM: "xterm", NO_COLOR: "1" })).toBe(false);
     expect(isColoured({ isTTY: true }, { TERM: "dumb" })).toBe(false);
     expect(isColoured({}, { TERM: "xterm" })).toBe(false);
+  });
+});
+
+describe("the kernel's line", () => {
+  const all = { kernel: "6.18.44-fc", nft: "1.0.6", acceptsRuleset: true, hasBridgeNetfilter: true };
+  it.each([
+    { queue: "xt", text: "Linux 6.18 · nft 1.0.6 · NFQUEUE ✓ (nft queue ✗ → xt target) · conntrack ✓ · bridges ✓" },
+    { queue: "native", text: "Linux 6.18 · nft 1.0.6 · NFQUEUE ✓ (nft queue) · conntrack ✓ · bridges ✓" },
+    { queue: null, text: "Linux 6.18 · nft 1.0.6 · NFQUEUE ✗ · conntrack ✓ · bridges ✓" },
+  ] as const)("queue $queue", ({ queue, text }) => {
+    expect(describeKernel({ ...all, queue })).toBe(text);
   });
 });
 

@@ -1,0 +1,63 @@
+/**
+ * `demo`: a small data centre of network namespaces, `examples/` enforced in it for real, and what came of it on one
+ * screen. Ends with 0 only where every packet did what the policy says; leaves nothing behind in any case.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { runDemo } from "./demo/run-demo.ts";
+import { styleFor } from "./demo/style.ts";
+import { CliExit } from "./exit.ts";
+
+const root = join(import.meta.dirname, "../..");
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+export function demoCommand(): Command {
+  return new Command("demo")
+    .description("build a lab of network namespaces, enforce examples/ in it, and show who reaches whom (needs root)")
+    .action(demo);
+}
+
+async function demo(): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new CliExit(3, "The demo makes network namespaces, which needs root: sudo npm start");
+  }
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  const examples = mkdtempSync(join(tmpdir(), `verdictd-demo-${process.pid}-`));
+  const interruption = listenForSignals();
+  try {
+    cpSync(join(root, "examples"), examples, { recursive: true });
+    const isAsExpected = await runDemo({
+      version,
+      main: join(root, "dist/main.js"),
+      examples,
+      style: styleFor(process.stdout, process.env),
+      print: (line) => process.stdout.write(`${line}\n`),
+      signal: interruption.signal,
+    });
+    if (!isAsExpected) throw new CliExit(1, "Not everything was as expected.");
+  } finally {
+    rmSync(examples, { recursive: true, force: true });
+    interruption.stop();
+  }
+}
+
+/** A signal that aborts with the CliExit for whichever came first of Ctrl-C, SIGTERM and SIGHUP. */
+function listenForSignals(): { readonly signal: AbortSignal; readonly stop: () => void } {
+  const controller = new AbortController();
+  const listeners = Object.entries(exitCodes).map(([name, code]) => {
+    // A second Ctrl-C must not stop the cleaning up, so the listener stays.
+    const listener = (): void => controller.abort(new CliExit(code, "Interrupted; cleaning up."));
+    process.on(name, listener);
+    return () => process.off(name, listener);
+  });
+  // A pipe that nobody reads any more (`npm start | head`) ends the demo as well.
+  const onClosedPipe = (): void => controller.abort(new CliExit(1));
+  process.stdout.on("error", onClosedPipe);
+  const stop = (): void => {
+    for (const off of listeners) off();
+    process.stdout.off("error", onClosedPipe);
+  };
+  return { signal: controller.signal, stop };
+}

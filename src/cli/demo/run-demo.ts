@@ -1,0 +1,98 @@
+/** The demo from the first line to the last: lab, policy, matrix, why, a live change, latency, what to type next. */
+import { join } from "node:path";
+import { loadAddon } from "../../kernel/addon-loader.ts";
+import { probeKernel } from "../../kernel/probe.ts";
+import { CliExit } from "../exit.ts";
+import { describeKernel } from "./describe-kernel.ts";
+import { Enforcement } from "./enforcement.ts";
+import { Lab } from "./lab.ts";
+import { measureLatency } from "./latency.ts";
+import { changeLive, isLiveAsExpected } from "./live.ts";
+import { allProbes, isAsExpected, observe, waitForLab } from "./matrix.ts";
+import { Policy } from "./policy.ts";
+import { printFact, printLatency, printLive, printMatrix, printMore } from "./print.ts";
+import type { Style } from "./style.ts";
+import { bridgeName, endpointNamed } from "./topology.ts";
+
+export interface DemoOptions {
+  readonly version: string;
+  /** The program's entry, of which the engine is started as a process of its own. */
+  readonly main: string;
+  /** A copy of `examples/` that may be changed. */
+  readonly examples: string;
+  readonly style: Style;
+  readonly print: (line: string) => void;
+  /** Aborts with the error to throw. */
+  readonly signal: AbortSignal;
+}
+
+/** True where everything was as expected. Throws the signal's reason when interrupted; cleans up in all cases. */
+export async function runDemo(options: DemoOptions): Promise<boolean> {
+  const { print, style, signal } = options;
+  print(`${style.bold(`verdictd ${options.version}`)} · a VPC and a cluster on this machine, enforced for real`);
+  const probe = await probeKernel(loadAddon());
+  const [problem] = probe.problems;
+  if (problem !== undefined) throw new CliExit(3, problem);
+  print(printFact(style, "kernel", describeKernel(probe)));
+  signal.throwIfAborted();
+
+  const begun = performance.now();
+  const lab = await Lab.create();
+  const seconds = (performance.now() - begun) / 1000;
+  let enforcement: Enforcement | null = null;
+  try {
+    signal.throwIfAborted();
+    const directories = [join(options.examples, "vpc"), join(options.examples, "openfaas")];
+    return await unlessAborted(signal, async () => {
+      const probes = allProbes();
+      await waitForLab(lab, probes);
+      const reachable = `all ${probes.length} probes open before the engine starts`;
+      print(printFact(style, "lab", `3 subnets, 1 pod network, 10 endpoints · ${reachable} · ${seconds.toFixed(1)} s`));
+
+      const policy = await Policy.load(directories);
+      signal.throwIfAborted();
+      enforcement = new Enforcement(options.main, lab.routerPath, directories, bridgeName);
+      const epoch = await enforcement.epochAfter(null, 20_000);
+      print(printFact(style, "policy", `${policy.summary} → epoch ${epoch}`));
+
+      const outcomes = await observe(lab, probes, policy.expectAll(probes));
+      for (const line of ["", ...printMatrix(style, outcomes), ""]) print(line);
+
+      const [first = "", ...more] = policy.why(endpointNamed("web"), endpointNamed("db"), style);
+      print(printFact(style, "why", first));
+      for (const line of more) print(printMore(line.trim()));
+
+      const live = await changeLive(lab, enforcement, join(options.examples, "openfaas/policy-nginx.yaml"));
+      for (const line of printLive(style, live)) print(line);
+
+      const latency = await measureLatency(lab);
+      for (const line of ["", ...printLatency(style, latency)]) print(line);
+      for (const line of nextSteps(style)) print(line);
+      return outcomes.every(isAsExpected) && isLiveAsExpected(live) && latency.every((row) => row.lost === 0);
+    });
+  } finally {
+    await (enforcement as Enforcement | null)?.stop();
+    await lab.close();
+  }
+}
+
+function nextSteps(style: Style): string[] {
+  return [
+    printFact(style, "next", "node dist/main.js explain --dir examples/vpc --from i-web --to i-db --port 5432"),
+    printMore("sudo node dist/main.js run --dir examples/vpc"),
+  ];
+}
+
+/** What was begun when the signal came fails by itself as the lab goes; nobody waits for it. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
