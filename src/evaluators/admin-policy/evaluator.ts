@@ -83,7 +83,7 @@ function judge(tables: TierTables, view: FlowView, direction: Direction): Verdic
     return Verdict.next;
   }
   // A pod has at most one address of a family, so that a flow within a pod has the same one twice.
-  if (!view.viaService && tables.tier === "admin" && equalAddresses(view.source, view.destination)) {
+  if (!view.viaService && equalAddresses(view.source, view.destination)) {
     view.reason = Reason.self;
     return Verdict.accept;
   }

@@ -21,7 +21,7 @@ export function explainTier(tables: TierTables, view: FlowView, direction: Direc
     return say(
       `${nameOf(subject)} is no pod that ${tables.tier === "admin" ? "an admin" : "a baseline"} policy could select`,
     );
-  if (!view.viaService && tables.tier === "admin" && equalAddresses(subject, peer)) {
+  if (!view.viaService && equalAddresses(subject, peer)) {
     return say("a pod that talks to its own address is subject to no policy");
   }
   const rules = isEgress ? tables.egress : tables.ingress;

@@ -79,12 +79,12 @@ describe("tiers and order", () => {
     {
       name: "AN-3 AN-63: at equal priority by name, bytewise, and an ANP before a CNP",
       objects: [
+        cnp("b", "Admin", 7, ingress("Accept", everywhere)),
         anp("b", 7, ingress("Deny", everywhere)),
         anp("B", 7, { ...ingress("Allow", shop(label("app=web"))) }),
         cnp("a", "Admin", 7, {
           ...ingress("Accept", shop({ matchExpressions: [{ key: "app", operator: "DoesNotExist" }] })),
         }),
-        cnp("b", "Admin", 7, ingress("Accept", everywhere)),
       ],
       flows: {
         "shop/web -> shop/db tcp 1": "accept ingress admin-policy rule B ingress[0]",
@@ -430,6 +430,17 @@ describe("an invalid rule (AN-27): one that accepts matches nothing, another den
         "172.18.0.3 -> shop/db tcp 1": "accept",
         "172.18.0.2 -> shop/db tcp 1": "deny ingress admin-policy rule p ingress[0]",
         "9.9.9.9 -> shop/db tcp 1": "deny ingress admin-policy rule p ingress[0]",
+      },
+    },
+    {
+      name: "AN-32 AN-60: on the way out the own node is no exception",
+      objects: [
+        anp("p", 1, { subject: shop(label("app=db")), ...ingress("Deny", unknown), ...egress("Deny", unknown) }),
+        anp("q", 2, { subject: shop(label("app=web")), ...ingress("Deny", unknown), ...egress("Deny", { nodes: {} }) }),
+      ],
+      flows: {
+        "shop/db -> 172.18.0.3 tcp 1": "deny egress admin-policy rule p egress[0]",
+        "shop/web -> 172.18.0.2 tcp 1": "deny egress admin-policy rule q egress[0]",
       },
     },
     {

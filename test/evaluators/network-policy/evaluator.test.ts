@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Knobs } from "../../../src/model/knobs.ts";
-import { banp, cluster, label, pod, policy } from "../kubernetes/cluster.ts";
+import { banp, cluster, label, node, pod, policy } from "../kubernetes/cluster.ts";
 import { stageOf, summary } from "../kubernetes/stage.ts";
 
 interface Row {
@@ -549,6 +549,16 @@ describe("special endpoints and protocols", () => {
       },
     },
     {
+      name: "NP-56 AN-24: an address that is a live pod's is no node's, whatever a Node object claims",
+      objects: [
+        node("n3", {}, "10.0.0.51"),
+        pod("shop/x", { labels: { app: "x" }, ips: ["10.0.0.50"], node: "n3" }),
+        pod("shop/y", { ips: ["10.0.0.51"] }),
+        policy("shop/p", { podSelector: label("app=x") }),
+      ],
+      flows: { "10.0.0.51 -> 10.0.0.50 tcp 1": `${deny} shop/p` },
+    },
+    {
       name: "NP-57: to its own node, and to another",
       objects: [db(denyAll)],
       flows: {
@@ -627,6 +637,13 @@ describe("special endpoints and protocols", () => {
       },
     },
   ]);
+});
+
+test("NP-58: through a Service to itself, a pod that isn't isolated goes on to the baseline, reason self", () => {
+  const { trace } = stageOf(cluster).judge("shop/db -> shop/db tcp 80 via service");
+  expect(
+    trace.filter((step) => step.evaluator === "network-policy").map((step) => `${step.verdict} ${step.reason}`),
+  ).toEqual(["next self", "next self"]);
 });
 
 describe("invalid parts narrow (NP-12, DEF-7)", () => {

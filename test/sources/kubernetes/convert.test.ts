@@ -101,6 +101,11 @@ describe("findings name the place, the rule and the remedy", () => {
       [rule({ from: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.0.0.0/9", "11.0.0.0/9"] } }] })],
       [`error except-outside-cidr NP-36 ${at}.ingress[0].from[0].ipBlock.except[1]`],
     ],
+    [
+      "NP-36: as large as the block",
+      [rule({ from: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.0.0.0/8"] } }] })],
+      [`error except-outside-cidr NP-36 ${at}.ingress[0].from[0].ipBlock.except[0]`],
+    ],
     ["NP-34: empty", [rule({ from: [{}] })], [`error empty-peer NP-34 ${at}.ingress[0].from[0]`]],
     [
       "NP-22",
