@@ -162,8 +162,13 @@ export class Pipeline {
     return passes;
   }
 
+  /** As the answer that it then is: it also passes where only answers may (VR-3). */
   #passesAsPacket(program: Program, view: FlowView): boolean {
-    return this.#judge(program, view, Ask.stateless, false, false, null);
+    const { state } = view;
+    view.state = PacketState.reply;
+    const passes = this.#judge(program, view, Ask.stateless, false, false, null);
+    view.state = state;
+    return passes;
   }
 
   /** NA-18: the answering packet meets only what judges packets, the other way round. */

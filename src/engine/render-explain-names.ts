@@ -1,0 +1,53 @@
+/** Endpoints in people's words: what the input calls an address, and what it lacks. */
+import type { Inventory } from "../model/inventory.ts";
+import { type Address, addressKey, Family, formatAddress } from "../net/address.ts";
+
+/** The names of one inventory's addresses. */
+export class EndpointNames {
+  readonly #names = new Map<string, string>();
+  readonly #publicOf = new Map<string, { readonly name: string; readonly address: Address | undefined }>();
+
+  constructor({ ec2, kubernetes }: Inventory) {
+    for (const { id, instanceId, isRunning, addresses, publicAddresses } of ec2.interfaces) {
+      if (!isRunning) continue;
+      const name = instanceId ?? id;
+      for (const address of addresses) this.#add(address, name);
+      for (const address of publicAddresses) this.#publicOf.set(addressKey(address), { name, address: addresses[0] });
+    }
+    for (const { name, addresses } of kubernetes.nodes) {
+      for (const address of addresses) this.#add(address, `node ${name}`);
+    }
+    for (const { kind, namespace, name, addresses } of kubernetes.pods) {
+      for (const address of addresses) this.#add(address, `${kind.toLowerCase()} ${namespace}/${name}`);
+    }
+  }
+
+  isKnown(address: Address): boolean {
+    return this.#names.has(addressKey(address));
+  }
+
+  /** `i-0a1b (10.0.1.4)` where the user said either of them; `reference` is what the user said. */
+  nameOf(reference: string, address: Address): string {
+    const name = this.#names.get(addressKey(address));
+    const text = address.family === Family.none ? null : formatAddress(address);
+    if (text === null) return reference;
+    // The user wrote the address, perhaps in another spelling.
+    if (/^[\d.]+$|:.*:/.test(reference)) return name === undefined ? text : `${text} (${name})`;
+    return `${reference} (${text})`;
+  }
+
+  /** Why a verdict about this address may not be what the user wants to know; null where there is nothing to say. */
+  caveat(address: Address): string | null {
+    const behind = this.#publicOf.get(addressKey(address));
+    if (behind === undefined || this.isKnown(address)) return null;
+    const inner = behind.address === undefined ? "" : `, ${formatAddress(behind.address)}`;
+    return `${formatAddress(address)} is the public address of ${behind.name}; its policies judge the private one${inner}.`;
+  }
+
+  #add(address: Address, name: string): void {
+    const key = addressKey(address);
+    const before = this.#names.get(key);
+    if (before === name) return;
+    this.#names.set(key, before === undefined ? name : `${before}, ${name}`);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * An explanation for people who don't know the policy: what was decided, by which policy and rule, what was missing and
+ * what would make it pass, and below that every answer that was given on the way.
+ */
+import type { Explanation, RuleRef } from "../model/evaluator.ts";
+import type { FlowView } from "../model/flow.ts";
+import { Reason, reasonNames } from "../model/reason.ts";
+import { type Direction, directionNames, Verdict, verdictNames } from "../model/verdict.ts";
+import { formatProtocol, hasPorts, isIcmp } from "../net/protocol.ts";
+import { type Attribution, type Explainer, explainAnswer } from "./explain.ts";
+import type { EndpointNames } from "./render-explain-names.ts";
+
+/** How parts are set off; the identity where nobody watches. */
+export interface ExplainStyle {
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+}
+
+/** The flow as it was asked about, with the words the user chose for its ends. */
+export interface AskedFlow {
+  readonly from: string;
+  readonly to: string;
+  readonly view: FlowView;
+}
+
+/** What users call the evaluators' policies. */
+const kinds: Readonly<Record<string, string>> = {
+  "vpc-route": "route table",
+  "network-acl": "network ACL",
+  "security-group": "security group",
+  "admin-policy": "admin policy",
+  "network-policy": "NetworkPolicy",
+  "baseline-policy": "baseline policy",
+};
+
+/** Several lines, each with its newline; the trace where the explainer has one. */
+export function renderExplanation(
+  explainer: Explainer,
+  asked: AskedFlow,
+  names: EndpointNames,
+  style: ExplainStyle,
+): string {
+  const { decision } = explainer;
+  const { view } = asked;
+  const lines = [style.bold(titleOf(asked, names))];
+  const verdict = decision.isFlowAccepted ? style.good("accepted") : style.bad("denied");
+  lines.push(...describe(explainer, asked, names, verdict, decision, false));
+  if (decision.isFlowAccepted && !decision.isReplyAccepted) {
+    const reply: Attribution = {
+      stage: decision.replyStage,
+      evaluator: decision.replyEvaluator,
+      direction: decision.replyDirection,
+      rule: decision.replyRule,
+      reason: explainer.replyReason(),
+    };
+    lines.push("  But it gets no answer: the packets that come back have to pass as well.");
+    lines.push(...describe(explainer, asked, names, `answer ${style.bad("denied")}`, reply, true));
+  }
+  for (const address of [view.source, view.destination]) {
+    const caveat = names.caveat(address);
+    if (caveat !== null) lines.push(`  Note: ${caveat}`);
+  }
+  const { trace } = explainer;
+  if (trace.length > 0) {
+    lines.push(style.dim("  trace"), ...listSteps(explainer, view, 0, trace.replyStart, style));
+    if (trace.replyStart < trace.length) {
+      lines.push(style.dim("  trace of the answer"));
+      lines.push(...listSteps(explainer, view, trace.replyStart, trace.length, style));
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function titleOf({ from, to, view }: AskedFlow, names: EndpointNames): string {
+  const number = hasPorts(view.protocol)
+    ? ` ${view.destinationPort}`
+    : isIcmp(view.protocol)
+      ? ` type ${view.icmpType} code ${view.icmpCode}`
+      : "";
+  const name = formatProtocol(view.protocol);
+  const protocol = /^\d/.test(name) ? `protocol ${name}` : name;
+  const via = view.viaService ? " through a Service" : "";
+  return `${names.nameOf(from, view.source)} → ${names.nameOf(to, view.destination)}  ${protocol}${number}${via}`;
+}
+
+/** The decision in a sentence and, for a denial, its remedy in another. */
+function describe(
+  { program }: Explainer,
+  { view }: AskedFlow,
+  names: EndpointNames,
+  verdict: string,
+  by: Attribution,
+  isReply: boolean,
+): string[] {
+  const evaluator = program.evaluators[by.evaluator];
+  const stage = program.stages[by.stage];
+  const direction = by.direction as Direction;
+  if (!evaluator) {
+    const why =
+      by.reason === Reason["default-deny"]
+        ? `no policy of stage ${stage?.name} decides it, and the setting defaultVerdict.${stage?.name} is deny`
+        : by.reason === Reason["neighbour-discovery"]
+          ? "IPv6 neighbour discovery is never filtered"
+          : names.isKnown(view.source) || names.isKnown(view.destination)
+            ? "no policy of the input restricts it"
+            : "neither end is in the input, so that no policy of it applies";
+    return [`  ${verdict}: ${why}.`];
+  }
+  if (by.reason === Reason.error) {
+    const setting = `errorVerdict=${program.knobs.errorVerdict}`;
+    return [`  ${verdict}: ${evaluator.name} failed to judge it, and the setting ${setting} decides.`];
+  }
+  const explanation = explainAnswer(evaluator, view, isReply, direction);
+  const ref = refOf(evaluator.compiled.rules, by.rule);
+  const policy = ref === null ? "" : ` by ${kinds[evaluator.name] ?? evaluator.name} ${ref.policy}`;
+  const rule = ref?.rule ? ` (${ref.rule})` : "";
+  const why = explanation?.text ?? `${reasonNames[by.reason]}${rule}`;
+  const lines = [`  ${verdict} on ${directionNames[direction]}${policy}: ${why}.`];
+  if (explanation?.remedy) lines.push(`  To allow it: ${explanation.remedy}`);
+  return lines;
+}
+
+/** Columns, and the evaluator's own words below each line that says more than "not mine". */
+function listSteps(
+  { program, trace }: Explainer,
+  view: FlowView,
+  from: number,
+  to: number,
+  style: ExplainStyle,
+): string[] {
+  const rows: { readonly cells: readonly string[]; readonly text: string | null; readonly verdict: Verdict }[] = [];
+  for (let i = from; i < to; i++) {
+    const evaluator = program.evaluators[trace.evaluators[i] as number];
+    if (!evaluator) continue;
+    const direction = trace.directions[i] as Direction;
+    const verdict = trace.verdicts[i] as Verdict;
+    const reason = trace.reasons[i] as Reason;
+    const ref = refOf(evaluator.compiled.rules, trace.rules[i] as number);
+    const isReply = i >= trace.replyStart;
+    const said: Explanation | null =
+      reason === Reason.error ? null : explainAnswer(evaluator, view, isReply, direction);
+    rows.push({
+      cells: [
+        directionNames[direction] as string,
+        program.stages[trace.stages[i] as number]?.name ?? "",
+        evaluator.name,
+        verdictNames[verdict] as string,
+        reasonNames[reason] as string,
+        ref === null ? "" : `${ref.policy}${ref.rule === null ? "" : ` ${ref.rule}`}`,
+      ],
+      text: said?.text ?? null,
+      verdict,
+    });
+  }
+  const widths = rows.reduce<number[]>((w, { cells }) => cells.map((cell, i) => Math.max(w[i] ?? 0, cell.length)), []);
+  return rows.flatMap(({ cells, text, verdict }) => {
+    const line = `    ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ")}`.trimEnd();
+    const shown = verdict === Verdict.deny ? style.bad(line) : line;
+    return text === null ? [shown] : [shown, style.dim(`      ${text}`)];
+  });
+}
+
+function refOf(rules: readonly RuleRef[], rule: number): RuleRef | null {
+  return rule < 0 ? null : (rules[rule] ?? null);
+}
