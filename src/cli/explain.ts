@@ -1,0 +1,158 @@
+/**
+ * `explain`: the verdict of one flow or of a file of them, with who decided and how. Offline: it reads policies, and
+ * neither needs nor touches a kernel.
+ */
+import { createReadStream } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { Command, Option } from "commander";
+import { compileProgram } from "../engine/compile.ts";
+import { formatFinding } from "../model/finding.ts";
+import { type Knobs, parseKnobs } from "../model/knobs.ts";
+import { loadInventory } from "../sources/files/load.ts";
+import { styleFor } from "./demo/style.ts";
+import { CliExit } from "./exit.ts";
+import { ChunkedOutput } from "./explain/chunked-output.ts";
+import { Expectations } from "./explain/expectations.ts";
+import { readLines } from "./explain/flow-lines.ts";
+import { FlowJudge } from "./explain/judge-flows.ts";
+
+/** Where it reads and writes; a test's own in tests. */
+export interface ExplainStreams {
+  readonly stdin: Readable;
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable;
+}
+
+interface ExplainFlags {
+  readonly dir: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly protocol?: string;
+  readonly port?: string;
+  readonly sourcePort?: string;
+  readonly icmpType?: string;
+  readonly icmpCode?: string;
+  readonly via?: string;
+  readonly flows?: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+  readonly trace: boolean;
+  readonly expect?: string;
+}
+
+/** What belongs to a single flow: its key, and whether the value is a number. */
+const flowKeys = {
+  from: false,
+  to: false,
+  protocol: false,
+  port: true,
+  sourcePort: true,
+  icmpType: true,
+  icmpCode: true,
+  via: false,
+} as const;
+type FlowKey = keyof typeof flowKeys;
+
+const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+
+export function explainCommand(streams: ExplainStreams = process): Command {
+  return new Command("explain")
+    .description("the verdict of a flow, who decided it and why; or of many flows")
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
+    .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
+    .option("--to <endpoint>", "destination, named the same way")
+    .option("--protocol <protocol>", "tcp, udp, sctp, icmp, icmpv6 or a number (default: tcp)")
+    .option("--port <port>", "destination port")
+    .option("--source-port <port>", "source port, which only the answer meets (default: 49152)")
+    .option("--icmp-type <type>", "ICMP type (default: echo request)")
+    .option("--icmp-code <code>", "ICMP code (default: 0)")
+    .addOption(new Option("--via <way>", "the flow went through a Service").choices(["service"]))
+    .option("--flows <file>", "one flow a line as JSON, {from, to, protocol, port, …}; - is standard input")
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .option("--json", "one line of JSON for each flow")
+    .option("--no-trace", "only the decision, not every answer on the way")
+    .addOption(new Option("--expect <verdict>", "exit with 1 where the verdict is another").choices(["accept", "deny"]))
+    .action((flags: ExplainFlags) => explain(flags, streams));
+}
+
+async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainStreams): Promise<void> {
+  const knobs = checkFlags(flags);
+  const { inventory, errors } = await loadInventory(flags.dir);
+  for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
+  if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
+
+  const expectations = new Expectations(flags.expect ?? null);
+  const judge = new FlowJudge(inventory, compileProgram(inventory, knobs), expectations, {
+    isJson: flags.json === true,
+    withTrace: flags.trace,
+    style: styleFor(stdout, process.env),
+  });
+  const output = new ChunkedOutput(stdout);
+  if (flags.flows === undefined) output.write(judge.judge(singleFlow(flags), null));
+  else await judgeFile(flags.flows, stdin, judge, output);
+  await output.end();
+
+  if (judge.errorCount > 0) {
+    const count = judge.errorCount === 1 ? "a flow" : `${judge.errorCount} flows`;
+    throw new CliExit(
+      2,
+      flags.flows === undefined ? "" : `${count} couldn't be judged\n${expectations.describe()}`.trim(),
+    );
+  }
+  if (!expectations.isMet) throw new CliExit(1, expectations.describe());
+}
+
+async function judgeFile(file: string, stdin: Readable, judge: FlowJudge, output: ChunkedOutput): Promise<void> {
+  const stream = file === "-" ? stdin : createReadStream(file, { highWaterMark: 1 << 18 });
+  stream.setEncoding("utf8");
+  try {
+    for await (const { lines, firstNumber } of readLines(stream)) {
+      for (let i = 0; i < lines.length; i++) {
+        const line = lines[i] as string;
+        if (line !== "" && line.trim() !== "") output.write(judge.judgeLine(line, firstNumber + i));
+      }
+      await output.flush();
+      if (output.isClosed) return;
+    }
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && "syscall" in error)) throw error;
+    await output.end();
+    throw new CliExit(2, `--flows ${file}: ${error.message}`);
+  }
+}
+
+/** Every problem at once. Throws CliExit 2. */
+function checkFlags(flags: ExplainFlags): Knobs {
+  const { knobs, issues } = parseKnobs(flags.set);
+  const problems = issues.map(({ text, message }) => `--set ${text}: ${message}`);
+  if (flags.dir.length === 0) {
+    problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
+  }
+  const given = (Object.keys(flowKeys) as FlowKey[]).filter((key) => flags[key] !== undefined);
+  if (flags.flows !== undefined) {
+    if (given.length > 0) problems.push(`--flows brings its own flows: leave out ${given.map(flagOf).join(", ")}`);
+  } else {
+    for (const key of ["from", "to"] as const) {
+      if (flags[key] === undefined) problems.push(`${flagOf(key)}: name an endpoint, or a file of flows with --flows`);
+    }
+  }
+  for (const key of given) {
+    const value = flags[key] ?? "";
+    if (flowKeys[key] && !/^\d{1,5}$/.test(value)) problems.push(`${flagOf(key)} ${value}: not a number`);
+  }
+  if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
+  return knobs;
+}
+
+function singleFlow(flags: ExplainFlags): Partial<Record<FlowKey, string | number>> {
+  const flow: Partial<Record<FlowKey, string | number>> = {};
+  for (const key of Object.keys(flowKeys) as FlowKey[]) {
+    const value = flags[key];
+    if (value !== undefined) flow[key] = flowKeys[key] ? Number(value) : value;
+  }
+  return flow;
+}
+
+function flagOf(key: FlowKey): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
