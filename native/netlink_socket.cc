@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_set>
 
 #include "addon_data.h"
 #include "netlink_message.h"
@@ -95,13 +96,22 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
   const auto bytes = info[0].As<Napi::Uint8Array>();
   const auto list = info[1].As<Napi::Array>();
   const int64_t end = NowMilliseconds() + info[2].As<Napi::Number>().Int64Value();
-  std::vector<uint32_t> asked;
-  for (uint32_t i = 0; i < list.Length(); i++) asked.push_back(list.Get(i).As<Napi::Number>().Uint32Value());
-  std::vector<uint32_t> waiting = asked;
-  const auto is_asked = [&](uint32_t sequence) { return std::find(asked.begin(), asked.end(), sequence) != asked.end(); };
-  const auto done = [&](uint32_t sequence) {
-    waiting.erase(std::remove(waiting.begin(), waiting.end(), sequence), waiting.end());
-  };
+  std::unordered_set<uint32_t> waiting;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Value sequence = list.Get(i);
+    if (!sequence.IsNumber()) {
+      Napi::TypeError::New(env, "NetlinkSocket.request: sequences are numbers").ThrowAsJavaScriptException();
+      return env.Undefined();
+    }
+    waiting.insert(sequence.As<Napi::Number>().Uint32Value());
+  }
+  // What is sent is ours, awaited or not: an error of a message that asked for no acknowledgement is told too.
+  std::unordered_set<uint32_t> sent;
+  ForEachMessage(bytes.Data(), bytes.ByteLength(),
+                 [&](const nlmsghdr& header, const uint8_t*, size_t) { sent.insert(header.nlmsg_seq); });
+  // Answers to an earlier request, which has timed out, are nobody's any more.
+  while (recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT) >= 0 || errno == EINTR || errno == ENOBUFS) {
+  }
 
   for (;;) {
     const ssize_t n = send(fd_.get(), bytes.Data(), bytes.ByteLength(), 0);
@@ -110,14 +120,15 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
   }
   Napi::Array messages = Napi::Array::New(env);
   std::vector<Failure> failures;
-  while (!waiting.empty()) {
+  for (;;) {
     pollfd readable{fd_.get(), POLLIN, 0};
-    // A transaction that fails answers for its failures at once and may be silent about the rest.
-    const int64_t left = failures.empty() ? std::max<int64_t>(0, end - NowMilliseconds()) : 0;
-    const int ready = poll(&readable, 1, static_cast<int>(left));
+    // A transaction that fails answers for its failures at once and may be silent about the rest. And with every answer
+    // there, what is left to read are errors of messages that nobody waits for.
+    const bool is_waiting = failures.empty() && !waiting.empty();
+    const int ready = poll(&readable, 1, is_waiting ? static_cast<int>(std::max<int64_t>(0, end - NowMilliseconds())) : 0);
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return fail(errno, "");
-    if (ready == 0 && !failures.empty()) break;
+    if (ready == 0 && !is_waiting) break;
     if (ready == 0) return fail(ETIMEDOUT, "the kernel didn't answer");
     const ssize_t n = recv(fd_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC);
     if (n < 0 && errno == EINTR) continue;
@@ -125,20 +136,17 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
     if (static_cast<size_t>(n) > buffer_.size()) return fail(EMSGSIZE, "an answer is longer than a megabyte");
     ForEachMessage(buffer_.data(), static_cast<size_t>(n),
                    [&](const nlmsghdr& header, const uint8_t* payload, size_t length) {
+                     if (sent.count(header.nlmsg_seq) == 0) return;
                      if (header.nlmsg_type == NLMSG_ERROR && length >= 4) {
                        Failure failure = ReadFailure(header, payload, length);
-                       // Answers to an earlier request that timed out are nobody's any more.
-                       const bool is_ours = is_asked(header.nlmsg_seq);
-                       if (failure.error != 0 && (is_ours || header.nlmsg_seq == 0 || waiting.size() == asked.size())) {
-                         failures.push_back(std::move(failure));
-                       }
-                       if (is_ours) done(header.nlmsg_seq);
+                       if (failure.error != 0) failures.push_back(std::move(failure));
+                       waiting.erase(header.nlmsg_seq);
                      } else if (header.nlmsg_type == NLMSG_DONE) {
                        int32_t code = 0;
                        if (length >= 4) memcpy(&code, payload, sizeof code);
-                       if (code < 0 && is_asked(header.nlmsg_seq)) failures.push_back({header.nlmsg_seq, -code, ""});
-                       done(header.nlmsg_seq);
-                     } else if (header.nlmsg_type != NLMSG_NOOP && is_asked(header.nlmsg_seq)) {
+                       if (code < 0) failures.push_back({header.nlmsg_seq, -code, ""});
+                       waiting.erase(header.nlmsg_seq);
+                     } else if (header.nlmsg_type >= NLMSG_MIN_TYPE) {
                        messages.Set(messages.Length(),
                                     Napi::Buffer<uint8_t>::Copy(env, payload - sizeof header, header.nlmsg_len));
                      }
