@@ -6,6 +6,7 @@
 #include "packet_parser.h"
 #include "packet_slot.h"
 #include "queue_socket.h"
+#include "slab.h"
 
 namespace verdictd {
 namespace {
@@ -43,16 +44,10 @@ void ParsePacketInto(const Napi::CallbackInfo& info) {
   };
   if (info.Length() < 3 || !info[0].IsTypedArray() || !info[1].IsObject() || !info[2].IsNumber()) return fail();
   const auto packet = info[0].As<Napi::Uint8Array>();
-  const Napi::Value view = env.Global().Get("Uint32Array").As<Napi::Function>().New({info[1]});
-  if (env.IsExceptionPending()) return;
-  void* data = nullptr;
-  size_t length = 0;
   const double index = info[2].As<Napi::Number>().DoubleValue();
-  if (napi_get_typedarray_info(env, view, nullptr, &length, &data, nullptr, nullptr) != napi_ok ||
-      !(index >= 0 && index < 65536) || kHeaderWords + (static_cast<size_t>(index) + 1) * kSlotWords > length) {
-    return fail();
-  }
-  auto* slots = reinterpret_cast<PacketSlot*>(static_cast<uint32_t*>(data) + kHeaderWords);
+  if (!(index >= 0 && index < 65536)) return fail();
+  PacketSlot* slots = SlotsOf(env, ViewSlab(env, info[1]), static_cast<size_t>(index) + 1);
+  if (slots == nullptr) return fail();
   ParsePacket(packet.Data(), packet.ByteLength(), &slots[static_cast<size_t>(index)]);
 }
 

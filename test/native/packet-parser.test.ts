@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { loadTestedAddon, showSlot } from "./addon.ts";
+import { packets } from "./packets.ts";
+
+const addon = loadTestedAddon();
+const { slotLayout } = addon;
+const slab = new SharedArrayBuffer(4 * (slotLayout.headerWords + 3 * slotLayout.slotWords));
+const words = new Uint32Array(slab);
+
+function parse(bytes: Uint8Array, index = 1): string {
+  words.fill(0xa5a5a5a5);
+  addon.parsePacket(bytes, slab, index);
+  return showSlot(addon, words, index);
+}
+
+describe("packets", () => {
+  it.each(packets)("$name", ({ hex, says }) => {
+    expect(parse(Buffer.from(hex, "hex"))).toBe(says);
+  });
+});
+
+describe("slots", () => {
+  const packet = Buffer.from(packets[0]!.hex, "hex");
+
+  it("only the flow and the flags of its own slot are written", () => {
+    const written = new Set(
+      ["family", "protocol", "sourcePort", "destinationPort", "icmpType", "icmpCode", "flags", "tcpFlags"].map(
+        (name) => slotLayout[name as keyof typeof slotLayout],
+      ),
+    );
+    for (const at of [slotLayout.source, slotLayout.destination]) for (let i = 0; i < 4; i++) written.add(at + i);
+    for (const bytes of [packet, new Uint8Array(0)]) {
+      parse(bytes);
+      for (let i = 0; i < words.length; i++) {
+        const isOurs = written.has(i - slotLayout.headerWords - slotLayout.slotWords);
+        expect([i, words[i] === 0xa5a5a5a5]).toEqual([i, !isOurs]);
+      }
+    }
+  });
+
+  it("the layout names every field once, inside the slot", () => {
+    const { slotWords, headerWords, ...fields } = slotLayout;
+    const offsets = Object.entries(fields).flatMap(([name, at]) =>
+      name === "source" || name === "destination" ? [at, at + 1, at + 2, at + 3] : [at],
+    );
+    expect(new Set(offsets).size).toBe(offsets.length);
+    for (const at of offsets) expect(at >= 0 && at < slotWords).toBe(true);
+    expect(headerWords).toBeGreaterThanOrEqual(0);
+  });
+
+  it("a plain ArrayBuffer is a slab as well, and a view's own range is the packet", () => {
+    const plain = new ArrayBuffer(slab.byteLength);
+    const wider = new Uint8Array([0xff, 0xff, 0xff, ...packet, 0xff]);
+    addon.parsePacket(wider.subarray(3, 3 + packet.length), plain, 2);
+    expect(showSlot(addon, new Uint32Array(plain), 2)).toBe(packets[0]!.says);
+  });
+
+  it.each([
+    ["an index beyond the slab", [packet, slab, 3]],
+    ["a negative index", [packet, slab, -1]],
+    ["no index", [packet, slab, Number.NaN]],
+    ["an infinite index", [packet, slab, Number.POSITIVE_INFINITY]],
+    ["an index that wraps round 32 bits", [packet, slab, 2 ** 32]],
+    ["a slab without a slot", [packet, new ArrayBuffer(4), 0]],
+    ["a slab of odd length", [packet, new ArrayBuffer(4 * slotLayout.slotWords + 1), 0]],
+    ["a view in place of a slab, which would be copied", [packet, words, 0]],
+    ["a list in place of a slab", [packet, { length: 1000 }, 0]],
+    ["a packet that is no bytes", ["4500", slab, 0]],
+    ["nothing", []],
+  ])("%s is refused", (_name, args) => {
+    words.fill(0xa5a5a5a5);
+    expect(() => addon.parsePacket(...(args as unknown as Parameters<typeof addon.parsePacket>))).toThrow();
+    expect(words.every((word) => word === 0xa5a5a5a5)).toBe(true);
+  });
+
+  it("a packet whose memory was given away is empty", () => {
+    const given = new Uint8Array(packet);
+    structuredClone(given.buffer, { transfer: [given.buffer] });
+    expect(parse(given)).toBe("unparseable");
+  });
+});
