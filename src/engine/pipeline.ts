@@ -45,6 +45,8 @@ export class Pipeline {
   #direction: Direction = Direction.egress;
   /** Sum of `Tracking` bits that the sg stage answered. */
   #tracking = 0;
+  /** The caller's view is turned round at the moment: what throws then must not leave it so. */
+  #isTurned = false;
 
   constructor(listener: TraceListener | null = null) {
     this.#listener = listener;
@@ -78,6 +80,7 @@ export class Pipeline {
           this.#decideFlow(program, view, memory, decision);
       }
     } catch {
+      if (this.#isTurned) this.#turn(view);
       this.#fail(program, decision);
     }
   }
@@ -156,9 +159,9 @@ export class Pipeline {
   /** Whether the flow turned round passes. Leaves the denier's place in this object, and no trace. */
   #passesReversed(program: Program, view: FlowView): boolean {
     this.#tracking = 0;
-    reverseFlowView(view);
+    this.#turn(view);
     const passes = this.#judge(program, view, Ask.all, false, false, null);
-    reverseFlowView(view);
+    this.#turn(view);
     return passes;
   }
 
@@ -177,9 +180,9 @@ export class Pipeline {
     this.#listener?.onReply();
     const { state } = view;
     view.state = PacketState.reply;
-    reverseFlowView(view);
+    this.#turn(view);
     const passes = this.#judge(program, view, Ask.stateless, false, false, decision);
-    reverseFlowView(view);
+    this.#turn(view);
     view.state = state;
     decision.replyReason = decision.reason;
     decision.replyEvaluator = decision.evaluator;
@@ -235,12 +238,11 @@ export class Pipeline {
       this.#listener?.onHeld(stage, direction);
       return true;
     }
-    let wasAsked = false;
+    let isManaged = false;
     for (let i = 0; i < evaluators.length; i++) {
       const evaluator = evaluators[i] as ProgramEvaluator;
       if (evaluator.isStateful && (ask === Ask.stateless || (ask === Ask.relatedError && stage.passesRelated)))
         continue;
-      wasAsked = true;
       this.#enter(stage, evaluator, direction);
       const { compiled } = evaluator;
       view.sourceClass = compiled.classOf(view.source);
@@ -251,6 +253,7 @@ export class Pipeline {
       const verdict = direction === Direction.egress ? compiled.evaluateEgress(view) : compiled.evaluateIngress(view);
       this.#listener?.onAnswer(stage, evaluator, direction, verdict, view);
       if (verdict === Verdict.next) {
+        if ((view.reason as Reason) !== Reason["not-managed"]) isManaged = true;
         if (stage.name === "sg") this.#tracking |= view.tracking;
         if (decision !== null && decides[view.reason] === 1) this.#attribute(decision, view.reason, view.rule);
       } else if (verdict === Verdict.accept) {
@@ -264,12 +267,18 @@ export class Pipeline {
         throw noAnswer;
       }
     }
-    if (!wasAsked || stage.acceptsByDefault) return true;
+    // PL-2: a direction applies only to an end that the stage manages; its default is no verdict about the rest.
+    if (!isManaged || stage.acceptsByDefault) return true;
     this.#stage = stage.index;
     this.#evaluator = -1;
     this.#direction = direction;
     if (decision !== null) this.#attribute(decision, Reason["default-deny"], -1);
     return false;
+  }
+
+  #turn(view: FlowView): void {
+    reverseFlowView(view);
+    this.#isTurned = !this.#isTurned;
   }
 
   #enter(stage: ProgramStage, evaluator: ProgramEvaluator, direction: Direction): void {
