@@ -43,7 +43,7 @@ const operations = {
     return new Promise((resolve, reject) => {
       const server = createServer((socket) => {
         socket.setNoDelay(true);
-        accepted.push({ port, number: track("tcp", socket, socket.remotePort).number });
+        accepted.push({ port, remotePort: socket.remotePort, number: track("tcp", socket, socket.remotePort).number });
         for (const wake of acceptWaiters.splice(0)) wake();
       });
       servers.push(server);
@@ -51,11 +51,11 @@ const operations = {
       server.listen({ host, port }, () => resolve({}));
     });
   },
-  /** The oldest conversation that came to this port and wasn't given out yet. */
-  async accept({ port, timeoutMs }) {
+  /** The conversation that came to this port from that one. */
+  async accept({ port, remotePort, timeoutMs }) {
     const end = performance.now() + timeoutMs;
     for (;;) {
-      const at = accepted.findIndex((a) => a.port === port);
+      const at = accepted.findIndex((a) => a.port === port && a.remotePort === remotePort);
       if (at >= 0) return { conversation: accepted.splice(at, 1)[0].number };
       const left = end - performance.now();
       if (left <= 0) return { error: "timeout" };

@@ -63,8 +63,8 @@ export class Peer {
     await this.#must("listenTcp", { host, port });
   }
 
-  async accept(port: number, timeoutMs = 2000): Promise<Conversation> {
-    return this.#conversation(await this.#must("accept", { port, timeoutMs }));
+  async accept(port: number, remotePort: number, timeoutMs = 2000): Promise<Conversation> {
+    return this.#conversation(await this.#must("accept", { port, remotePort, timeoutMs }));
   }
 
   /** The conversation, or why there is none: `timeout`, `ECONNREFUSED`, … */
@@ -77,7 +77,7 @@ export class Peer {
   async converse(server: Peer, host: string, port: number): Promise<{ client: Conversation; server: Conversation }> {
     const client = await this.connectTcp(host, port);
     if (typeof client === "string") throw new Error(`connect to ${host}:${port}: ${client}`);
-    return { client, server: await server.accept(port) };
+    return { client, server: await server.accept(port, client.localPort) };
   }
 
   async openUdp(options: { family?: 4 | 6; localPort?: number; host?: string; port?: number }): Promise<Conversation> {

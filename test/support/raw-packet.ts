@@ -1,0 +1,72 @@
+/** Whole IP packets as bytes, and the tool that sends them as they are from a namespace. */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseAddress, toBytes } from "../../src/net/address.ts";
+import type { Namespace } from "./namespace.ts";
+
+const source = fileURLToPath(new URL("raw-send.cc", import.meta.url));
+const tool = fileURLToPath(new URL("../../build/test/raw-send", import.meta.url));
+
+/** Sends the packets from the namespace; compiles the tool where it isn't up to date. */
+export function sendRaw(from: Namespace, packets: readonly (readonly number[])[]): void {
+  if (!existsSync(tool) || statSync(tool).mtimeMs < statSync(source).mtimeMs) {
+    mkdirSync(fileURLToPath(new URL("../../build/test", import.meta.url)), { recursive: true });
+    const built = spawnSync("g++", ["-O1", "-o", tool, source], { encoding: "utf8" });
+    if (built.status !== 0) throw new Error(built.error?.message ?? built.stderr);
+  }
+  from.check([tool, ...packets.map((bytes) => Buffer.from(bytes).toString("hex"))]);
+}
+
+/** An IP packet round a payload; the family follows from the addresses. Lengths and the IPv4 checksum are right. */
+export function ipPacket(from: string, to: string, protocol: number, payload: readonly number[]): number[] {
+  const source4or6 = bytesOf(from);
+  const destination = bytesOf(to);
+  if (source4or6.length === 16) {
+    return [0x60, 0, 0, 0, ...u16(payload.length), protocol, 64, ...source4or6, ...destination, ...payload];
+  }
+  const header = [
+    0x45,
+    0,
+    ...u16(20 + payload.length),
+    0x12,
+    0x34,
+    0,
+    0,
+    64,
+    protocol,
+    0,
+    0,
+    ...source4or6,
+    ...destination,
+  ];
+  return [...withChecksum(header, 10), ...payload];
+}
+
+export function udp(sourcePort: number, port: number, data = [0x78]): number[] {
+  return [...u16(sourcePort), ...u16(port), ...u16(8 + data.length), 0, 0, ...data];
+}
+
+/** ICMP port unreachable, quoting a packet. */
+export function icmpPortUnreachable(quoted: readonly number[]): number[] {
+  return withChecksum([3, 3, 0, 0, 0, 0, 0, 0, ...quoted.slice(0, 28)], 2);
+}
+
+function withChecksum(bytes: number[], at: number): number[] {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  const result = [...bytes];
+  result.splice(at, 2, ...u16(~sum & 0xffff));
+  return result;
+}
+
+function u16(value: number): [number, number] {
+  return [(value >> 8) & 255, value & 255];
+}
+
+function bytesOf(text: string): number[] {
+  const address = parseAddress(text);
+  if (address === null) throw new Error(`no address: ${text}`);
+  return toBytes(address);
+}
