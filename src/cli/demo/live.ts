@@ -35,7 +35,7 @@ export async function changeLive(lab: Lab, enforcement: Enforcement, policyFile:
   await enforcement.epochAfter(before, limitMs);
   const restored = replaceFile(policyFile, original);
   const restoredAfterMs = await untilOpen(
-    async () => (await lab.host(client).probe("tcp", server.ipv4, port, 100)).isOpen,
+    async () => (await lab.host(client).probe("tcp", server.ipv4, port, 5)).isOpen,
     restored,
   );
   return { deniedAfterMs: after(result.firstDenied), cutAfterMs: after(result.cut), how: result.how, restoredAfterMs };

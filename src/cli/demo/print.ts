@@ -6,6 +6,7 @@ import type { Style } from "./style.ts";
 import { type Endpoint, endpoints } from "./topology.ts";
 
 const labelWidth = 10;
+const proseWidth = 86;
 
 /** ` kernel   text`, the name dimmed. */
 export function printFact(style: Style, name: string, text: string): string {
@@ -15,6 +16,19 @@ export function printFact(style: Style, name: string, text: string): string {
 /** A line that begins under the text of the one before. */
 export function printMore(text: string): string {
   return `${" ".repeat(10)}${text}`;
+}
+
+/** Breaks prose at words, but not a command that somebody may want to copy: it begins a line and keeps it. */
+export function wrap(text: string): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.trim().split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > proseWidth && !text.includes(": aws ")) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 /**

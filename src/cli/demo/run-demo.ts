@@ -10,7 +10,7 @@ import { measureLatency } from "./latency.ts";
 import { changeLive, isLiveAsExpected } from "./live.ts";
 import { allProbes, isAsExpected, observe, waitForLab } from "./matrix.ts";
 import { Policy } from "./policy.ts";
-import { printFact, printLatency, printLive, printMatrix, printMore } from "./print.ts";
+import { printFact, printLatency, printLive, printMatrix, printMore, wrap } from "./print.ts";
 import type { Style } from "./style.ts";
 import { bridgeName, endpointNamed } from "./topology.ts";
 
@@ -60,7 +60,7 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
 
       const [first = "", ...more] = policy.why(endpointNamed("web"), endpointNamed("db"), style);
       print(printFact(style, "why", first));
-      for (const line of more) print(printMore(line.trim()));
+      for (const line of more.flatMap(wrap)) print(printMore(line));
 
       const live = await changeLive(lab, enforcement, join(options.examples, "openfaas/policy-nginx.yaml"));
       for (const line of printLive(style, live)) print(line);
