@@ -19,12 +19,6 @@ export function captureAll(evaluators: readonly Evaluator[], inventory: Inventor
   };
 }
 
-/** What is in `next` and not in `previous`; everything where one of them is all packets. */
-export function addressesAdded(previous: readonly Address[], next: readonly Address[]): Address[] {
-  const known = new Set(previous.map(addressKey));
-  return next.filter((address) => !known.has(addressKey(address)));
-}
-
 function union(parts: readonly (readonly Address[] | "all")[]): readonly Address[] | "all" {
   if (parts.includes("all")) return "all";
   const addresses = new Map<string, Address>();

@@ -1,5 +1,6 @@
 /** Live flows while policies change, the engine restarts, or conntrack has only just been switched on. */
 import { createInterface } from "node:readline";
+import type { V1Pod } from "@kubernetes/client-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
 import { skipReason } from "../support/namespace.ts";
@@ -20,7 +21,7 @@ const policyFor = (isOpen: boolean) => ({
   },
 });
 
-const pod = (name: string, app: string, addresses: readonly string[]) => ({
+const pod = (name: string, app: string, addresses: readonly [string, ...string[]]): V1Pod => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace: "shop", labels: { app } },
