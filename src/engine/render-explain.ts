@@ -139,8 +139,8 @@ function listSteps(
     const reason = trace.reasons[i] as Reason;
     const ref = refOf(evaluator.compiled.rules, trace.rules[i] as number);
     const isReply = i >= trace.replyStart;
-    const said: Explanation | null =
-      reason === Reason.error ? null : explainAnswer(evaluator, view, isReply, direction);
+    const isMute = reason === Reason.error || reason === Reason["not-managed"];
+    const said: Explanation | null = isMute ? null : explainAnswer(evaluator, view, isReply, direction);
     rows.push({
       cells: [
         directionNames[direction] as string,
