@@ -1,169 +1,117 @@
 /**
- * Directories of policy files, read and watched. Only files that changed are read again; a change is told once
- * everything that changed with it has been read.
+ * Directories of policy files, read and watched. Events only say when to look: what changed is found by scanning, so an
+ * event that is lost, doubled or early costs time and never a change.
+ *
+ * ```
+ *  event → a few ms of quiet → scan → new directories? watch them, scan again → different? onChange
+ * ```
  */
-import { type FSWatcher, watch } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { describeSystemError, type FileError } from "./file-error.ts";
+import { DirectoryWatcher, findRootTargets, type WatchTarget } from "./directory-watcher.ts";
+import { FileCache } from "./file-cache.ts";
 import type { Loaded } from "./load.ts";
-import { parseFile } from "./parse-file.ts";
-import { assembleInventory, type FileParts, readParts } from "./read-inventory.ts";
-import { type FoundFile, readTree, type Tree } from "./read-tree.ts";
 
-/** A file as it was read last: its share, or why it has none. */
-interface Entry {
-  readonly version: string;
-  readonly parts: FileParts | null;
-  readonly error: FileError | null;
-}
-
-/** Events of one change come close together: a rename is two. */
-const COALESCE_MS = 5;
+/** A writer's steps (truncate, write, rename) come closer than this. */
+const QUIET_MS = 5;
+/** A writer that never rests delays a change by no more than this. */
+const PATIENCE_MS = 20;
+/** Only while some directory can't be watched. */
+const POLL_MS = 1000;
+const MAX_SCANS = 10;
 
 export class FileSource {
   readonly #roots: readonly string[];
-  #entries = new Map<string, Entry>();
-  /** What the last load saw, to tell whether anything has changed. */
-  #signature = "";
-  readonly #watchers = new Map<string, FSWatcher>();
-  #onChange: ((loaded: Loaded) => void) | null = null;
+  readonly #cache: FileCache;
+  #watcher: DirectoryWatcher | null = null;
+  #onChange: (loaded: Loaded) => void = () => {};
+  /** Scans happen one after the other. */
+  #tail: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
-  #isReading = false;
-  #isDirty = false;
+  #poll: NodeJS.Timeout | null = null;
+  #firstEventMs = 0;
+  #isUndelivered = false;
   #isClosed = false;
 
   constructor(roots: readonly string[]) {
     this.#roots = roots;
+    this.#cache = new FileCache(roots);
   }
 
-  /** Reads what has changed since the last time, or everything. */
-  async load(): Promise<Loaded> {
-    return this.#assemble(await this.#read());
+  /** Reads what has changed since the last time, or everything. Never rejects for what lies in the directories. */
+  load(): Promise<Loaded> {
+    return this.#afterOthers(async () => {
+      const { loaded } = await this.#cache.scan();
+      this.#isUndelivered = false;
+      return loaded;
+    });
   }
 
-  /** Calls `onChange` after each change of the files, never twice at once, until `close`. */
+  /**
+   * Calls `onChange` for every difference from what `load` or the call before gave, errors that come and go included;
+   * at once where there was neither. Calls never overlap. Once for each source, until `close`.
+   */
   watch(onChange: (loaded: Loaded) => void): void {
+    if (this.#watcher || this.#isClosed) throw new Error("a source is watched once, before it's closed");
     this.#onChange = onChange;
-    // What came between the first load and this is a change, too.
-    this.#soon(0);
+    this.#watcher = new DirectoryWatcher(() => this.#onEvent());
+    this.#startScan();
   }
 
+  /** No call after this one. May be called twice. */
   close(): void {
     this.#isClosed = true;
-    this.#onChange = null;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
+    this.#watcher?.close();
+    for (const timer of [this.#timer, this.#poll]) if (timer) clearTimeout(timer);
   }
 
-  async #read(): Promise<Tree> {
-    const tree = await readTree(this.#roots);
-    const entries = new Map<string, Entry>();
-    for (const file of tree.files) {
-      const known = this.#entries.get(file.path);
-      entries.set(file.path, known?.version === file.version ? known : await readEntry(file));
-    }
-    this.#entries = entries;
-    return tree;
+  #onEvent(): void {
+    if (this.#isClosed) return;
+    const nowMs = performance.now();
+    if (this.#timer) clearTimeout(this.#timer);
+    else this.#firstEventMs = nowMs;
+    const leftMs = this.#firstEventMs + PATIENCE_MS - nowMs;
+    this.#timer = setTimeout(() => this.#startScan(), Math.max(0, Math.min(QUIET_MS, leftMs)));
   }
 
-  #assemble(tree: Tree): Loaded {
-    const entries = [...this.#entries.values()];
-    this.#signature = signatureOf(tree);
-    const errors = [...tree.errors, ...entries.flatMap((entry) => entry.error ?? [])];
-    return {
-      inventory: assembleInventory(entries.flatMap((entry) => entry.parts ?? [])),
-      errors: errors.sort((a, b) => (a.file < b.file ? -1 : 1)),
-    };
+  #startScan(): void {
+    this.#timer = null;
+    this.#afterOthers(() => this.#update()).catch((error: unknown) => {
+      // A defect, ours or the listener's: it must not leave old policies in force quietly.
+      queueMicrotask(() => {
+        throw error;
+      });
+    });
   }
 
-  #soon(delayMs: number): void {
-    if (this.#isClosed || this.#timer !== null) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      void this.#check();
-    }, delayMs);
-  }
-
-  async #check(): Promise<void> {
-    if (this.#isReading) {
-      this.#isDirty = true;
+  async #update(): Promise<void> {
+    for (let scans = 1; !this.#isClosed; scans++) {
+      const { loaded, isChanged, directories } = await this.#cache.scan();
+      this.#isUndelivered ||= isChanged;
+      const targets = new Map<string, WatchTarget>(await findRootTargets(this.#roots));
+      for (const [path, identity] of directories) targets.set(path, { identity, names: null });
+      if (this.#isClosed || !this.#watcher) return;
+      const watch = this.#watcher.watch(targets);
+      if (watch.isIncomplete) this.#pollLater();
+      // What came into a directory before it was watched made no event. Directories that come faster than they are
+      // scanned are left to a later scan.
+      if (watch.isChanged && scans < MAX_SCANS) continue;
+      if (watch.isChanged) this.#onEvent();
+      if (!this.#isUndelivered) return;
+      this.#isUndelivered = false;
+      this.#onChange(loaded);
       return;
     }
-    this.#isReading = true;
-    try {
-      do {
-        this.#isDirty = false;
-        const before = this.#signature;
-        const tree = await this.#read();
-        const isNew = this.#watchDirectories(tree);
-        if (this.#isClosed) return;
-        if (signatureOf(tree) !== before) this.#onChange?.(this.#assemble(tree));
-        // What came into a directory before it was watched made no event.
-        if (isNew) this.#isDirty = true;
-      } while (this.#isDirty && !this.#isClosed);
-    } finally {
-      this.#isReading = false;
-    }
   }
 
-  /** Watches what is to be watched, and the roots' parents, in which a root may be replaced. True if any is new. */
-  #watchDirectories(tree: Tree): boolean {
-    const wanted = new Set([...tree.directories, ...this.#roots.map((root) => dirname(root))]);
-    for (const [directory, watcher] of this.#watchers) {
-      if (wanted.has(directory)) continue;
-      watcher.close();
-      this.#watchers.delete(directory);
-    }
-    let isNew = false;
-    for (const directory of wanted) {
-      if (this.#isClosed || this.#watchers.has(directory)) continue;
-      try {
-        const watcher = watch(directory, (event, name) => {
-          // A directory that was moved away or replaced: its watcher sees nothing of the new one.
-          if (event === "rename" && name !== null) this.#forgetBelow(directory, name);
-          this.#soon(COALESCE_MS);
-        });
-        watcher.on("error", () => {
-          watcher.close();
-          this.#watchers.delete(directory);
-          this.#soon(COALESCE_MS);
-        });
-        this.#watchers.set(directory, watcher);
-        isNew = true;
-      } catch {
-        // It's gone, or was never there: readTree tells.
-      }
-    }
-    return isNew;
+  #pollLater(): void {
+    this.#poll ??= setTimeout(() => {
+      this.#poll = null;
+      this.#onEvent();
+    }, POLL_MS);
   }
 
-  #forgetBelow(directory: string, name: string): void {
-    const path = directory === "." ? name : `${directory.replace(/\/$/, "")}/${name}`;
-    for (const [watched, watcher] of this.#watchers) {
-      // Behind `..data` of a mounted ConfigMap everything changes at once.
-      if (watched !== path && !watched.startsWith(`${path}/`) && !(name.startsWith("..") && watched !== directory))
-        continue;
-      if (watched === directory) continue;
-      watcher.close();
-      this.#watchers.delete(watched);
-    }
+  #afterOthers<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => {});
+    return result;
   }
-}
-
-async function readEntry({ path, version }: FoundFile): Promise<Entry> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    return { version, parts: null, error: { file: path, message: describeSystemError(error, "file") } };
-  }
-  const { documents, failure } = parseFile(path, text);
-  if (failure !== null) return { version, parts: null, error: { file: path, message: failure.message } };
-  return { version, parts: readParts(path, documents), error: null };
-}
-
-function signatureOf(tree: Tree): string {
-  return JSON.stringify([tree.files, tree.errors]);
 }

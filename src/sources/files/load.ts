@@ -1,7 +1,10 @@
-/** Directories → inventory, once. */
+/**
+ * Directories → inventory, once. A file that can't be used is an error of the whole: its caller keeps what is in force,
+ * or doesn't start.
+ */
 import type { Inventory } from "../../model/inventory.ts";
+import { FileCache } from "./file-cache.ts";
 import type { FileError } from "./file-error.ts";
-import { FileSource } from "./file-source.ts";
 
 export interface Loaded {
   /** What the files say as far as they can be read; to be used only where there are no errors. */
@@ -12,5 +15,5 @@ export interface Loaded {
 
 /** Reads everything; never throws for what the files hold. */
 export async function loadInventory(roots: readonly string[]): Promise<Loaded> {
-  return new FileSource(roots).load();
+  return (await new FileCache(roots).scan()).loaded;
 }

@@ -3,45 +3,32 @@ import type { Finding, Report } from "../../model/finding.ts";
 import type { Inventory } from "../../model/inventory.ts";
 import { assembleEc2, convertAwsDocument, type Ec2Part } from "../ec2/convert.ts";
 import { assembleKubernetes, convertKubernetesDocument, type KubernetesParts } from "../kubernetes/convert.ts";
+import type { ParsedDocument } from "./parse-file.ts";
 
 /** One file's share, kept while the file stays as it is. */
 export interface FileParts {
-  readonly file: string;
   readonly ec2: readonly Ec2Part[];
   readonly kubernetes: readonly KubernetesParts[];
   readonly findings: readonly Finding[];
 }
 
 /** Reads each document for itself; what relates documents to each other comes when they are assembled. */
-export function readParts(file: string, documents: readonly unknown[]): FileParts {
+export function readParts(file: string, documents: readonly ParsedDocument[]): FileParts {
   const findings: Finding[] = [];
   const report: Report = (finding) => findings.push(finding);
   const ec2: Ec2Part[] = [];
   const kubernetes: KubernetesParts[] = [];
-  documents.forEach((document, index) => {
-    const aws = convertAwsDocument(document, file, report);
-    if (aws !== null) {
-      ec2.push(aws);
-      return;
-    }
-    const objects = convertKubernetesDocument(document, file, report);
-    if (objects !== null) kubernetes.push(objects);
-    else {
-      findings.push({
-        severity: "warning",
-        code: "unknown-document",
-        rule: null,
-        file,
-        path: documents.length === 1 ? "the document" : `document ${index + 1}`,
-        message:
-          "this is neither a Kubernetes object (it has no apiVersion and kind) nor the output of an `aws ec2 describe-…` that is known here; it's left out",
-      });
-    }
-  });
-  return { file, ec2, kubernetes, findings };
+  for (const { index, value } of documents) {
+    const aws = convertAwsDocument(value, file, report);
+    const objects = aws === null ? convertKubernetesDocument(value, file, report) : null;
+    if (aws !== null) ec2.push(aws);
+    else if (objects !== null) kubernetes.push(objects);
+    else report(unknownDocument(value, file, index));
+  }
+  return { ec2, kubernetes, findings };
 }
 
-/** `parts` in order of path: of an object that two files hold, the first counts. */
+/** `parts` in order of path: of an object that two files hold, the first counts. Findings in order of file and path. */
 export function assembleInventory(parts: readonly FileParts[]): Inventory {
   const findings: Finding[] = parts.flatMap((part) => part.findings);
   const report: Report = (finding) => findings.push(finding);
@@ -53,6 +40,20 @@ export function assembleInventory(parts: readonly FileParts[]): Inventory {
     parts.flatMap((part) => part.kubernetes),
     report,
   );
-  const key = (f: Finding): string => `${f.file}\0${f.path}\0${f.code}\0${f.message}`;
-  return { ec2, kubernetes, findings: findings.sort((a, b) => (key(a) < key(b) ? -1 : 1)) };
+  findings.sort((a, b) => compareText(a.file, b.file) || compareText(a.path, b.path));
+  return { ec2, kubernetes, findings };
+}
+
+/** A mapping may be meant for another program; a bare list or word is a document that lost its frame (`--query`). */
+function unknownDocument(value: unknown, file: string, index: number): Finding {
+  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
+  const message = isMapping
+    ? "this is neither a Kubernetes object (it has no apiVersion and kind) nor the output of an `aws ec2 describe-…` that is known here; it's left out"
+    : `this is a bare ${Array.isArray(value) ? "list" : typeof value}, no Kubernetes object and no AWS document, so nothing of it is known; print the whole document, without --query`;
+  const severity = isMapping ? "warning" : "error";
+  return { severity, code: "unknown-document", rule: null, file, path: `document ${index + 1}`, message };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

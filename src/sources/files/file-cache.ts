@@ -1,0 +1,53 @@
+/** What was read, file by file, so that a scan reads and parses only what changed. */
+import type { FileError } from "./file-error.ts";
+import type { Loaded } from "./load.ts";
+import { type KnownFile, readFile } from "./read-file.ts";
+import { assembleInventory, type FileParts } from "./read-inventory.ts";
+import { readTree } from "./read-tree.ts";
+
+export interface Scan {
+  readonly loaded: Loaded;
+  /** Whether files or errors differ from those of the scan before; true for the first one. */
+  readonly isChanged: boolean;
+  /** Directories whose entries matter, with their identity. */
+  readonly directories: ReadonlyMap<string, string>;
+}
+
+export class FileCache {
+  readonly #roots: readonly string[];
+  #files: ReadonlyMap<string, KnownFile> = new Map();
+  #state: string | null = null;
+  #loaded: Loaded | null = null;
+
+  constructor(roots: readonly string[]) {
+    this.#roots = roots;
+  }
+
+  /** Never rejects for what lies in the directories. One at a time. */
+  async scan(): Promise<Scan> {
+    const tree = await readTree(this.#roots);
+    const files = new Map<string, KnownFile>();
+    for (const { path, version } of tree.files) {
+      const known = this.#files.get(path) ?? null;
+      const file = known?.isSettled && known.version === version ? known : await readFile(path, known);
+      if (file) files.set(path, file);
+    }
+    const state = JSON.stringify([[...files].map(([path, file]) => [path, file.digest]), tree.errors]);
+    const isChanged = state !== this.#state;
+    this.#files = files;
+    this.#state = state;
+    if (isChanged || !this.#loaded) this.#loaded = assemble(files.values(), tree.errors);
+    return { loaded: this.#loaded, isChanged, directories: tree.directories };
+  }
+}
+
+function assemble(files: Iterable<KnownFile>, treeErrors: readonly FileError[]): Loaded {
+  const parts: FileParts[] = [];
+  const errors = [...treeErrors];
+  for (const { content } of files) {
+    if ("error" in content) errors.push(content.error);
+    else parts.push(content.parts);
+  }
+  errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  return { inventory: assembleInventory(parts), errors };
+}
