@@ -24,7 +24,7 @@ export interface ExplainStreams {
 }
 
 interface ExplainFlags {
-  readonly dir: readonly string[];
+  readonly dir?: readonly string[];
   readonly from?: string;
   readonly to?: string;
   readonly protocol?: string;
@@ -34,7 +34,7 @@ interface ExplainFlags {
   readonly icmpCode?: string;
   readonly via?: string;
   readonly flows?: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly json?: boolean;
   readonly trace: boolean;
   readonly expect?: string;
@@ -53,12 +53,12 @@ const flowKeys = {
 } as const;
 type FlowKey = keyof typeof flowKeys;
 
-const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
 export function explainCommand(streams: ExplainStreams = process): Command {
   return new Command("explain")
     .description("the verdict of a flow, who decided it and why; or of many flows")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect)
     .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
     .option("--to <endpoint>", "destination, named the same way")
     .option("--protocol <protocol>", "tcp, udp, sctp, icmp, icmpv6 or a number (default: tcp)")
@@ -68,7 +68,7 @@ export function explainCommand(streams: ExplainStreams = process): Command {
     .option("--icmp-code <code>", "ICMP code (default: 0)")
     .addOption(new Option("--via <way>", "the flow went through a Service").choices(["service"]))
     .option("--flows <file>", "one flow a line as JSON, {from, to, protocol, port, …}; - is standard input")
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect)
     .option("--json", "one line of JSON for each flow")
     .option("--no-trace", "only the decision, not every answer on the way")
     .addOption(new Option("--expect <verdict>", "exit with 1 where the verdict is another").choices(["accept", "deny"]))
@@ -77,7 +77,7 @@ export function explainCommand(streams: ExplainStreams = process): Command {
 
 async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainStreams): Promise<void> {
   const knobs = checkFlags(flags);
-  const { inventory, errors } = await loadInventory(flags.dir);
+  const { inventory, errors } = await loadInventory(flags.dir ?? []);
   for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
 
@@ -123,9 +123,9 @@ async function judgeFile(file: string, stdin: Readable, judge: FlowJudge, output
 
 /** Every problem at once. Throws CliExit 2. */
 function checkFlags(flags: ExplainFlags): Knobs {
-  const { knobs, issues } = parseKnobs(flags.set);
+  const { knobs, issues } = parseKnobs(flags.set ?? []);
   const problems = issues.map(({ text, message }) => `--set ${text}: ${message}`);
-  if (flags.dir.length === 0) {
+  if (flags.dir === undefined) {
     problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
   }
   const given = (Object.keys(flowKeys) as FlowKey[]).filter((key) => flags[key] !== undefined);

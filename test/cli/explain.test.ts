@@ -313,7 +313,10 @@ describe("files of flows", () => {
         await new Promise(setImmediate);
       }
     })();
+    const listeners = (): number[] => ["drain", "close", "error"].map((event) => slow.listenerCount(event));
+    const before = listeners();
     const { code } = await run(["--dir", dir, "--flows", "-", "--json"], ndjson(Array(count).fill(open)), slow);
+    expect(listeners()).toEqual(before);
     slow.end();
     await read;
     expect(code).toBe(0);
