@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink_queue.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -23,8 +23,8 @@ constexpr int kBatchesPerTurn = 16;
 // What a queued packet's message holds besides the packet: header, mark, interfaces, addresses, security context.
 constexpr size_t kMetadataBytes = 1024;
 constexpr int kBindTimeoutMs = 5000;
-// nlmsghdr, nfgenmsg, verdict and mark attributes: one answer.
-constexpr size_t kVerdictBytes = sizeof(nlmsghdr) + sizeof(nfgenmsg) + 4 + sizeof(nfqnl_msg_verdict_hdr) + 4 + 4;
+// Memory for a send can be short for a moment; after so many tries with a single message, the kernel has none.
+constexpr int kSendAttempts = 64;
 
 double NowMicroseconds() {
   timespec now;
@@ -58,18 +58,31 @@ Napi::Function QueueSocket::Define(Napi::Env env) {
 
 QueueSocket::QueueSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!ReadOptions(info)) return;
+  PrepareBuffers();
+  Bind(info.Env());
+}
+
+void QueueSocket::PrepareBuffers() {
   buffer_bytes_ = Align4(copy_range_ + kMetadataBytes);
   buffers_.resize(buffer_bytes_ * slots_);
   headers_.resize(slots_);
   vectors_.resize(slots_);
+  answers_.resize(slots_);
+  own_slots_.resize(slots_);
   for (uint32_t i = 0; i < slots_; i++) {
     vectors_[i] = {buffers_.data() + i * buffer_bytes_, buffer_bytes_};
     headers_[i] = {};
     headers_[i].msg_hdr.msg_iov = &vectors_[i];
     headers_[i].msg_hdr.msg_iovlen = 1;
+    VerdictMessage& answer = answers_[i];
+    answer = {};
+    answer.header.nlmsg_len = sizeof answer;
+    answer.header.nlmsg_type = QueueMessage(NFQNL_MSG_VERDICT);
+    answer.header.nlmsg_flags = NLM_F_REQUEST;
+    answer.queue = QueueHeader(queue_);
+    answer.verdict_attribute = {sizeof(nlattr) + sizeof(nfqnl_msg_verdict_hdr), NFQA_VERDICT_HDR};
+    answer.mark_attribute = {sizeof(nlattr) + sizeof(uint32_t), NFQA_MARK};
   }
-  verdicts_.resize(slots_ * kVerdictBytes);
-  Bind(info.Env());
 }
 
 QueueSocket::~QueueSocket() { Shut(); }
@@ -77,7 +90,10 @@ QueueSocket::~QueueSocket() { Shut(); }
 bool QueueSocket::ReadOptions(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto fail = [&](const char* what) {
-    Napi::TypeError::New(env, std::string("QueueSocket: ") + what).ThrowAsJavaScriptException();
+    // A getter of the options may have thrown: that is told as it is.
+    if (!env.IsExceptionPending()) {
+      Napi::TypeError::New(env, std::string("QueueSocket: ") + what).ThrowAsJavaScriptException();
+    }
     return false;
   };
   if (info.Length() < 1 || !info[0].IsObject()) return fail("options are an object");
@@ -100,21 +116,10 @@ bool QueueSocket::ReadOptions(const Napi::CallbackInfo& info) {
   if (!number("markMask", 0, UINT32_MAX, &mark_mask_)) return fail("markMask is 32 bits");
   if (!options.Get("failOpen").IsBoolean()) return fail("failOpen is a boolean");
   fail_open_ = options.Get("failOpen").As<Napi::Boolean>();
-  const Napi::Value slab = options.Get("slab");
-  // A view over the whole buffer tells address and length alike for ArrayBuffer and SharedArrayBuffer, which Node-API
-  // before version 10 can't open by itself.
-  if (!slab.IsObject()) return fail("slab is an ArrayBuffer or a SharedArrayBuffer");
-  const Napi::Value view = env.Global().Get("Uint32Array").As<Napi::Function>().New({slab});
-  if (env.IsExceptionPending()) return false;
-  const auto words = view.As<Napi::Uint32Array>();
-  void* data = nullptr;
-  size_t length = 0;
-  if (napi_get_typedarray_info(env, words, nullptr, &length, &data, nullptr, nullptr) != napi_ok) {
-    return fail("slab is an ArrayBuffer or a SharedArrayBuffer");
-  }
-  if (length < kHeaderWords + static_cast<size_t>(slots_) * kSlotWords) return fail("slab is too small for its slots");
-  slab_ = Napi::Persistent(view.As<Napi::Object>());
-  slab_words_ = static_cast<uint32_t*>(data);
+  const Napi::Object view = ViewSlab(env, options.Get("slab"));
+  if (view.IsEmpty()) return fail("slab is an ArrayBuffer or a SharedArrayBuffer");
+  if (SlotsOf(env, view, slots_) == nullptr) return fail("slab is too small for its slots");
+  slab_ = Napi::Persistent(view);
   return true;
 }
 
@@ -153,27 +158,35 @@ void QueueSocket::Bind(Napi::Env env) {
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
     setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
   }
-  const std::vector<uint8_t> message = ConfigMessage(NFQNL_CFG_CMD_BIND);
-  const ssize_t sent = send(fd_.get(), message.data(), message.size(), 0);
-  const int error = sent < 0 ? errno : AwaitBound();
+  // Messages of the kernel alone: what another process sends to our port is refused.
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  connect(fd_.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+  const int error = Configure(NFQNL_CFG_CMD_BIND);
   if (error == 0) return;
+  // EPERM is the answer both for a queue that somebody else holds and for a lack of privilege. Whether we may configure
+  // at all, the kernel knows better than our user or our capabilities, which count only in the user namespace that owns
+  // this network namespace: PF_UNBIND has done nothing since Linux 3.8, but is refused without the privilege.
+  const bool is_busy = error == EPERM && Configure(NFQNL_CFG_CMD_PF_UNBIND) != EPERM;
   fd_.Close();
-  // The kernel answers EPERM both for a queue that somebody else holds and for a lack of privilege; as root in the
-  // namespace it can only be the first.
-  if (error == EPERM && geteuid() == 0) {
+  if (is_busy) {
     ThrowKernelError(env, "VERDICTD_QUEUE_BUSY", operation, error,
-                     "another program holds this queue, or CAP_NET_ADMIN is missing; choose another number with --queue");
+                     "another program holds this queue in this network namespace; stop it, or choose another number "
+                     "with --queue");
   } else if (error == EPERM) {
-    ThrowKernelError(env, "VERDICTD_NO_PRIVILEGE", operation, error,
-                     "CAP_NET_ADMIN is missing, or another program holds this queue; run it with sudo");
+    ThrowKernelError(env, "VERDICTD_NO_PRIVILEGE", operation, error, "CAP_NET_ADMIN is missing; run it with sudo");
   } else {
     ThrowKernelError(env, "VERDICTD_NETLINK", operation, error,
                      error == EINVAL ? "the kernel lacks NFQUEUE; try modprobe nfnetlink_queue" : "");
   }
 }
 
-// Waits for the answer to the configuration; returns its errno. Packets may come first: they are kept.
-int QueueSocket::AwaitBound() {
+// Sends a configuration and waits for the answer; returns its errno. Packets may come first: they are kept.
+int QueueSocket::Configure(uint8_t command) {
+  const std::vector<uint8_t> message = ConfigMessage(command);
+  while (send(fd_.get(), message.data(), message.size(), 0) < 0) {
+    if (errno != EINTR) return errno;
+  }
   std::vector<uint8_t> buffer(buffer_bytes_);
   for (;;) {
     pollfd readable{fd_.get(), POLLIN, 0};
@@ -224,55 +237,106 @@ void QueueSocket::Start(const Napi::CallbackInfo& info) {
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
   on_error_ = Napi::Persistent(info[1].As<Napi::Function>());
   Ref();  // The event loop refers to this object until it's closed.
-  uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
-  if (early_.empty()) return;
-  // Those were taken off the socket: nothing will make it readable for them. Close() may come from the callback.
+  const int status = uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
+  if (status != 0) {
+    Shut();
+    ThrowKernelError(env, "VERDICTD_NETLINK", "watch queue " + std::to_string(queue_), -status, "");
+    return;
+  }
+  ServeEarly();
+}
+
+void QueueSocket::ServeEarly() {
+  // These were taken off the socket: nothing will make it readable for them. Close() may come from the callback.
   const std::vector<std::vector<uint8_t>> early = std::move(early_);
   early_.clear();
-  for (size_t at = 0; at < early.size() && fd_.is_open();) {
-    for (; at < early.size() && batch_ < slots_; at++) TakeDatagram(early[at].data(), early[at].size(), true);
+  for (size_t at = 0; at < early.size();) {
+    PacketSlot* slots = fd_.is_open() ? SlabSlots(Env()) : nullptr;
+    for (; at < early.size() && batch_ < slots_; at++) {
+      TakeDatagram(early[at].data(), early[at].size(), true, slots != nullptr ? slots : own_slots_.data());
+    }
     received_at_ = NowMicroseconds();
-    CallBatch(env);
+    if (slots != nullptr) {
+      CallBatch(Env());
+    } else {
+      SendVerdicts();
+    }
   }
 }
 
-void QueueSocket::OnReadable(uv_poll_s* handle, int, int) {
+void QueueSocket::OnReadable(uv_poll_s* handle, int status, int) {
   auto* poll = static_cast<Poll*>(uv_handle_get_data(reinterpret_cast<uv_handle_s*>(handle)));
   if (poll->owner != nullptr) poll->owner->ServeBatches();
+  // A queue that the kernel could not hand a packet of (ENOBUFS) polls as an error, at which libuv stops watching.
+  if (status < 0 && poll->owner != nullptr) uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
 }
 
 void QueueSocket::ServeBatches() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
   for (int i = 0; i < kBatchesPerTurn && fd_.is_open(); i++) {
-    const uint32_t received = Receive();
-    if (batch_ > 0) CallBatch(env);
+    PacketSlot* slots = SlabSlots(env);
+    const uint32_t received = Receive(slots != nullptr ? slots : own_slots_.data());
+    if (batch_ > 0 && slots != nullptr) {
+      CallBatch(env);
+    } else if (batch_ > 0) {
+      failed_ += batch_;
+      SendVerdicts();
+      CallOnError(env, Napi::Error::New(env, "QueueSocket: the slab was given away or shrunk").Value());
+    }
+    if (broken_ != 0) Break(env);
     if (received < slots_) return;
   }
 }
 
-// One call into JavaScript. Whatever it does, every slot of the batch is answered when this returns.
+// One call into JavaScript. Whatever it does, every packet of the batch is answered when this returns.
 void QueueSocket::CallBatch(Napi::Env env) {
   if (batch_ == 0) return;
   in_callback_ = true;
   on_batch_.Value().MakeCallback(env.Global(), {Napi::Number::New(env, batch_)}, nullptr);
+  Napi::Value error;
+  // Not through Napi::Error, which can't hold an error while a worker is terminated.
   const bool threw = env.IsExceptionPending();
-  Napi::Value error = threw ? env.GetAndClearPendingException().Value() : env.Undefined();
+  if (threw) {
+    napi_value value = nullptr;
+    napi_get_and_clear_last_exception(env, &value);
+    error = Napi::Value(env, value);
+  }
   if (batch_ > 0) {
-    if (threw) failed_ += batch_;
+    const PacketSlot* slots = SlabSlots(env);
+    failed_ += slots == nullptr ? batch_ : CountPreset(slots);
+    if (slots != nullptr) TakeAnswers(slots);
     SendVerdicts();
   }
-  if (threw && !on_error_.IsEmpty()) {
-    on_error_.Value().MakeCallback(env.Global(), {error}, nullptr);
-    // A handler that throws as well has no one left to tell.
-    if (env.IsExceptionPending()) env.GetAndClearPendingException();
-  }
+  if (threw) CallOnError(env, error);
   in_callback_ = false;
   if (close_wanted_) Shut();
 }
 
+void QueueSocket::CallOnError(Napi::Env env, Napi::Value error) {
+  const bool was_in_callback = in_callback_;
+  in_callback_ = true;
+  if (!error.IsEmpty()) on_error_.Value().MakeCallback(env.Global(), {error}, nullptr);
+  // A handler that throws as well has no one left to tell.
+  napi_value ignored = nullptr;
+  if (env.IsExceptionPending()) napi_get_and_clear_last_exception(env, &ignored);
+  in_callback_ = was_in_callback;
+  if (!in_callback_ && close_wanted_) Shut();
+}
+
+// The socket can't be read any more: say so, and let the queue go rather than seem to serve it.
+void QueueSocket::Break(Napi::Env env) {
+  const int error = broken_;
+  broken_ = 0;
+  ThrowKernelError(env, "VERDICTD_NETLINK", "receive from queue " + std::to_string(queue_), error, "");
+  napi_value value = nullptr;
+  napi_get_and_clear_last_exception(env, &value);
+  CallOnError(env, Napi::Value(env, value));
+  Shut();
+}
+
 // Fills slots from what the socket holds, without waiting; returns how many datagrams there were.
-uint32_t QueueSocket::Receive() {
+uint32_t QueueSocket::Receive(PacketSlot* slots) {
   for (;;) {
     const int n = recvmmsg(fd_.get(), headers_.data(), slots_, MSG_DONTWAIT, nullptr);
     if (n < 0 && errno == EINTR) continue;
@@ -281,111 +345,136 @@ uint32_t QueueSocket::Receive() {
       overruns_++;
       continue;
     }
+    if (n < 0 && errno != EAGAIN) broken_ = errno;
     if (n <= 0) return 0;
     received_at_ = NowMicroseconds();
     for (int i = 0; i < n; i++) {
       const bool is_whole = (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) == 0;
       TakeDatagram(static_cast<const uint8_t*>(vectors_[i].iov_base),
-                   std::min<size_t>(headers_[i].msg_len, buffer_bytes_), is_whole);
+                   std::min<size_t>(headers_[i].msg_len, buffer_bytes_), is_whole, slots);
     }
     return static_cast<uint32_t>(n);
   }
 }
 
 // The kernel puts one packet into each datagram.
-void QueueSocket::TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole) {
+void QueueSocket::TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole, PacketSlot* slots) {
   if (length < sizeof(nlmsghdr)) return;
   nlmsghdr header;
   memcpy(&header, bytes, sizeof header);
-  if (header.nlmsg_type == QueueMessage(NFQNL_MSG_PACKET) && length >= sizeof header + sizeof(nfgenmsg)) {
-    const size_t offset = sizeof header + sizeof(nfgenmsg);
-    TakePacket(bytes + offset, std::min<size_t>(length, header.nlmsg_len) - offset, is_whole);
-  } else if (header.nlmsg_type == NLMSG_ERROR) {
-    // Verdicts ask for no answer, so this is one that the kernel didn't take.
-    send_errors_++;
+  length = std::min<size_t>(length, header.nlmsg_len);
+  constexpr size_t kAttributes = sizeof header + sizeof(nfgenmsg);
+  if (header.nlmsg_type == QueueMessage(NFQNL_MSG_PACKET) && length >= kAttributes && batch_ < slots_) {
+    TakePacket(bytes + kAttributes, length - kAttributes, is_whole, &slots[batch_]);
+  } else if (header.nlmsg_type == NLMSG_ERROR && length >= sizeof header + sizeof(int32_t)) {
+    // Verdicts ask for no answer, so an error is one that the kernel didn't take.
+    int32_t code;
+    memcpy(&code, bytes + sizeof header, sizeof code);
+    if (code != 0) send_errors_++;
   }
 }
 
-void QueueSocket::TakePacket(const uint8_t* attributes, size_t length, bool is_whole) {
-  if (batch_ >= slots_) return;
-  PacketSlot* slot = Slot(batch_);
-  memset(slot, 0, sizeof *slot);
+void QueueSocket::TakePacket(const uint8_t* attributes, size_t length, bool is_whole, PacketSlot* slot) {
+  *slot = {};
   const uint8_t* payload = nullptr;
   size_t payload_length = 0;
+  uint32_t packet_id = 0, mark = 0;
   bool has_id = false;
   ForEachAttribute(attributes, length, [&](int type, const uint8_t* data, size_t size) {
     if (type == NFQA_PACKET_HDR && size >= sizeof(nfqnl_msg_packet_hdr)) {
-      slot->packet_id = ReadBig32(data);
-      slot->hook = data[6];
+      packet_id = ReadBig32(data);
+      slot->hook = data[offsetof(nfqnl_msg_packet_hdr, hook)];
       has_id = true;
     } else if (type == NFQA_PAYLOAD) {
       payload = data;
       payload_length = size;
     } else if (size == 4) {
-      if (type == NFQA_MARK) slot->mark_in = ReadBig32(data);
+      if (type == NFQA_MARK) mark = ReadBig32(data);
       if (type == NFQA_IFINDEX_INDEV) slot->in_interface = ReadBig32(data);
       if (type == NFQA_IFINDEX_OUTDEV) slot->out_interface = ReadBig32(data);
       if (type == NFQA_CAP_LEN) slot->length_bytes = ReadBig32(data);
     }
   });
   if (!has_id) return;  // Without its number there is nothing to answer.
+  slot->packet_id = packet_id;
+  slot->mark_in = mark;
   if (slot->length_bytes == 0) slot->length_bytes = static_cast<uint32_t>(payload_length);
   ParsePacket(payload, is_whole && payload != nullptr ? payload_length : 0, slot);
   if ((slot->flags & kUnparseable) != 0) unparseable_++;
-  PresetAnswer(slot);
+  slot->verdict = error_verdict_;
+  slot->mark_out = (mark & ~mark_mask_) | (error_mark_ & mark_mask_);
+  VerdictMessage& answer = answers_[batch_];
+  answer.verdict.id = htonl(packet_id);
+  answer.verdict.verdict = htonl(slot->verdict);
+  answer.mark = htonl(slot->mark_out);
   batch_++;
   received_++;
 }
 
-void QueueSocket::PresetAnswer(PacketSlot* slot) const {
-  slot->verdict = error_verdict_;
-  slot->mark_out = (slot->mark_in & ~mark_mask_) | (error_mark_ & mark_mask_);
+// The answers of the batch, as far as they are some: another verdict than these two leaves the error verdict.
+void QueueSocket::TakeAnswers(const PacketSlot* slots) {
+  for (uint32_t i = 0; i < batch_; i++) {
+    // Read once: another thread may write into a shared slab.
+    const uint32_t verdict = *static_cast<const volatile uint32_t*>(&slots[i].verdict);
+    if (verdict != NF_ACCEPT && verdict != NF_DROP) {
+      failed_++;
+      continue;
+    }
+    answers_[i].verdict.verdict = htonl(verdict);
+    answers_[i].mark = htonl(slots[i].mark_out);
+  }
+}
+
+// Slots that nobody has answered.
+size_t QueueSocket::CountPreset(const PacketSlot* slots) const {
+  size_t count = 0;
+  for (uint32_t i = 0; i < batch_; i++) {
+    if (answers_[i].verdict.verdict == htonl(slots[i].verdict) && answers_[i].mark == htonl(slots[i].mark_out)) count++;
+  }
+  return count;
 }
 
 Napi::Value QueueSocket::Send(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const PacketSlot* slots = SlabSlots(env);
+  if (slots != nullptr) {
+    TakeAnswers(slots);
+  } else if (batch_ > 0) {
+    failed_ += batch_;
+    Napi::Error::New(env, "QueueSocket.send: the slab was given away or shrunk").ThrowAsJavaScriptException();
+  }
   SendVerdicts();
-  return Napi::Number::New(info.Env(), NowMicroseconds() - received_at_);
+  return Napi::Number::New(env, received_at_ == 0 ? 0 : NowMicroseconds() - received_at_);
 }
 
-// All answers of the batch in one send; the kernel takes the messages one by one.
+// All verdicts of the batch in one send. The kernel works the messages of a send off before it returns, all of them or,
+// where it has no memory to copy them, none: then half as many at a time.
 void QueueSocket::SendVerdicts() {
-  const uint32_t count = batch_;
+  uint32_t left = batch_, at_once = batch_;
   batch_ = 0;
-  if (count == 0 || !fd_.is_open()) return;
-  uint8_t* out = verdicts_.data();
-  const nfgenmsg queue = QueueHeader(queue_);
-  for (uint32_t i = 0; i < count; i++) {
-    const PacketSlot* slot = Slot(i);
-    nlmsghdr header{};
-    header.nlmsg_len = kVerdictBytes;
-    header.nlmsg_type = QueueMessage(NFQNL_MSG_VERDICT);
-    header.nlmsg_flags = NLM_F_REQUEST;
-    nlattr verdict_attribute{4 + sizeof(nfqnl_msg_verdict_hdr), NFQA_VERDICT_HDR};
-    nfqnl_msg_verdict_hdr verdict;
-    verdict.verdict = htonl(slot->verdict == NF_ACCEPT ? NF_ACCEPT : NF_DROP);
-    verdict.id = htonl(slot->packet_id);
-    nlattr mark_attribute{4 + 4, NFQA_MARK};
-    const uint32_t mark = htonl(slot->mark_out);
-    const auto put = [&](const void* data, size_t length) {
-      memcpy(out, data, length);
-      out += length;
-    };
-    put(&header, sizeof header);
-    put(&queue, sizeof queue);
-    put(&verdict_attribute, sizeof verdict_attribute);
-    put(&verdict, sizeof verdict);
-    put(&mark_attribute, sizeof mark_attribute);
-    put(&mark, sizeof mark);
+  int attempts = 0;
+  for (const VerdictMessage* first = answers_.data(); left > 0 && fd_.is_open();) {
+    const uint32_t count = std::min(at_once, left);
+    const bool is_sent = send(fd_.get(), first, count * sizeof(VerdictMessage), 0) >= 0;
+    if (!is_sent) {
+      if (errno == EINTR) continue;
+      const bool is_short = errno == ENOBUFS || errno == ENOMEM || errno == EAGAIN || errno == EMSGSIZE;
+      if (is_short && count > 1) {
+        at_once = count / 2;
+        continue;
+      }
+      if (is_short && ++attempts < kSendAttempts) {
+        sched_yield();
+        continue;
+      }
+      send_errors_ += count;
+    } else {
+      sent_ += count;
+    }
+    first += count;
+    left -= count;
+    attempts = 0;
   }
-  // The socket is a blocking one for sends: the kernel works the messages off before the call returns.
-  for (;;) {
-    const ssize_t n = send(fd_.get(), verdicts_.data(), count * kVerdictBytes, 0);
-    if (n >= 0) break;
-    if (errno == EINTR || errno == EAGAIN || errno == ENOMEM) continue;
-    send_errors_ += count;
-    return;
-  }
-  sent_ += count;
 }
 
 Napi::Value QueueSocket::Stats(const Napi::CallbackInfo& info) {
@@ -412,24 +501,7 @@ void QueueSocket::Close(const Napi::CallbackInfo&) {
 // going: it calls no JavaScript.
 void QueueSocket::Shut() {
   close_wanted_ = false;
-  if (fd_.is_open()) {
-    SendVerdicts();
-    for (const auto& datagram : early_) {
-      TakeDatagram(datagram.data(), datagram.size(), true);
-      SendVerdicts();
-    }
-    early_.clear();
-    // What arrives between this and the unbinding, the kernel drops with the queue.
-    for (;;) {
-      const uint32_t received = Receive();
-      failed_ += batch_;
-      SendVerdicts();
-      if (received < slots_) break;
-    }
-    const std::vector<uint8_t> message = ConfigMessage(NFQNL_CFG_CMD_UNBIND);
-    const ssize_t ignored = send(fd_.get(), message.data(), message.size(), 0);
-    static_cast<void>(ignored);  // Closing the socket unbinds as well.
-  }
+  if (fd_.is_open()) Drain();
   if (poll_ != nullptr) {
     Poll* poll = poll_;
     poll_ = nullptr;
@@ -446,6 +518,26 @@ void QueueSocket::Shut() {
     Unref();
   }
   fd_.Close();
+}
+
+// Answers what is there with the error verdict, as much as the queue can hold: what arrives meanwhile could keep it
+// filled for ever. What comes after that, the kernel drops with the queue.
+void QueueSocket::Drain() {
+  SendVerdicts();
+  for (const auto& datagram : early_) {
+    TakeDatagram(datagram.data(), datagram.size(), true, own_slots_.data());
+    SendVerdicts();
+  }
+  early_.clear();
+  const double until = received_ + max_length_;
+  while (received_ < until) {
+    const uint32_t received = Receive(own_slots_.data());
+    SendVerdicts();
+    if (received == 0) break;
+  }
+  const std::vector<uint8_t> message = ConfigMessage(NFQNL_CFG_CMD_UNBIND);
+  const ssize_t ignored = send(fd_.get(), message.data(), message.size(), 0);
+  static_cast<void>(ignored);  // Closing the socket unbinds as well.
 }
 
 // The environment goes while the socket is open. The close callback, which removes the hook, lets it go on.

@@ -1,7 +1,13 @@
 // One NFQUEUE: packets come in batches into a slab that JavaScript lent, verdicts go out in one send.
+//
+// Every packet received gets exactly one verdict: its verdict message is made when it's received, with the error verdict
+// in it, and answers only overwrite verdict and mark. Nothing that becomes of the slab can lose a packet.
 #ifndef VERDICTD_QUEUE_SOCKET_H_
 #define VERDICTD_QUEUE_SOCKET_H_
 
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/netlink.h>
 #include <napi.h>
 #include <sys/socket.h>
 
@@ -9,6 +15,7 @@
 
 #include "file_descriptor.h"
 #include "packet_slot.h"
+#include "slab.h"
 #include "uv_poll.h"
 
 namespace verdictd {
@@ -33,24 +40,39 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   Napi::Value Stats(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
+  // One NFQNL_MSG_VERDICT as the kernel takes it; numbers of attributes in network order.
+  struct VerdictMessage {
+    nlmsghdr header;
+    nfgenmsg queue;
+    nlattr verdict_attribute;
+    nfqnl_msg_verdict_hdr verdict;
+    nlattr mark_attribute;
+    uint32_t mark;
+  };
+  static_assert(sizeof(VerdictMessage) == 40, "messages lie end to end, without padding");
+
   bool ReadOptions(const Napi::CallbackInfo& info);
+  void PrepareBuffers();
   void Bind(Napi::Env env);
-  int AwaitBound();
+  int Configure(uint8_t command);
   std::vector<uint8_t> ConfigMessage(uint8_t command) const;
 
   static void OnReadable(uv_poll_s* handle, int status, int events);
   static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poll);
   void ServeBatches();
+  void ServeEarly();
   void CallBatch(Napi::Env env);
-  uint32_t Receive();
-  void TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole);
-  void TakePacket(const uint8_t* attributes, size_t length, bool is_whole);
-  void PresetAnswer(PacketSlot* slot) const;
+  void CallOnError(Napi::Env env, Napi::Value error);
+  void Break(Napi::Env env);
+  PacketSlot* SlabSlots(Napi::Env env) { return SlotsOf(env, slab_.Value(), slots_); }
+  uint32_t Receive(PacketSlot* slots);
+  void TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole, PacketSlot* slots);
+  void TakePacket(const uint8_t* attributes, size_t length, bool is_whole, PacketSlot* slot);
+  void TakeAnswers(const PacketSlot* slots);
+  size_t CountPreset(const PacketSlot* slots) const;
   void SendVerdicts();
+  void Drain();
   void Shut();
-  PacketSlot* Slot(uint32_t index) {
-    return reinterpret_cast<PacketSlot*>(slab_words_ + kHeaderWords) + index;
-  }
 
   // Options.
   uint32_t queue_ = 0, copy_range_ = 0, max_length_ = 0, receive_buffer_ = 0, slots_ = 0;
@@ -58,7 +80,6 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   bool fail_open_ = false;
   // The slab is JavaScript's; the reference keeps it alive for as long as we write into it.
   Napi::ObjectReference slab_;
-  uint32_t* slab_words_ = nullptr;
 
   FileDescriptor fd_;
   Poll* poll_ = nullptr;
@@ -68,13 +89,15 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   size_t buffer_bytes_ = 0;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> vectors_;
-  std::vector<uint8_t> verdicts_;
+  std::vector<VerdictMessage> answers_;
+  std::vector<PacketSlot> own_slots_;  // in place of a slab that is gone, or when JavaScript may not run
   // Packets that came before the kernel had answered the bind.
   std::vector<std::vector<uint8_t>> early_;
 
   uint32_t batch_ = 0;  // slots filled and not answered yet
   double received_at_ = 0;
   bool in_callback_ = false, close_wanted_ = false;
+  int broken_ = 0;  // errno of a receive that can't be repeated
 
   double received_ = 0, sent_ = 0, unparseable_ = 0, overruns_ = 0, send_errors_ = 0, failed_ = 0;
 };

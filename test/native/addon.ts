@@ -10,7 +10,7 @@ import { KernelError } from "../../src/kernel/error.ts";
 import { Family, formatAddress } from "../../src/net/address.ts";
 
 export function loadTestedAddon(): Addon {
-  const path = process.env["VERDICTD_ADDON"];
+  const path = process.env.VERDICTD_ADDON;
   if (path === undefined) return loadAddon();
   const addon = createRequire(import.meta.url)(resolve(path)) as Addon;
   addon.initialize(KernelError);

@@ -1,0 +1,470 @@
+/**
+ * Opens queue 7 inside the namespace of queue-lab.ts and does what its argument names; prints what was seen as one line
+ * of JSON. A scenario that fails throws, so the process ends with a status.
+ */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import type { QueueSocketOptions, QueueStats } from "../../src/kernel/addon.ts";
+import { waitFor } from "../support/namespace.ts";
+import { loadTestedAddon, showSlot } from "./addon.ts";
+import { installQueueRule, NF_ACCEPT, NF_DROP, type OpenQueue, openQueue, parseQueues } from "./queue-lab.ts";
+
+const addon = loadTestedAddon();
+const { headerWords, slotWords, ...at } = addon.slotLayout;
+const DECIDED_MARK = 0x41001234;
+
+/** Sends without a turn of the event loop in between; all have been queued or dropped when it resolves. */
+async function sendUdp(count: number, { port = 9000, bytes = 1, host = "127.0.0.1" } = {}): Promise<void> {
+  const family = host.includes(":") ? "udp6" : "udp4";
+  // Somebody listens: the ICMP error about a closed port would fail a later send.
+  const receiver = createSocket(family);
+  receiver.bind(port, host);
+  await once(receiver, "listening");
+  const sender = createSocket(family);
+  sender.connect(port, host);
+  await once(sender, "connect");
+  const data = Buffer.alloc(bytes, 0x78);
+  const sent: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    sent.push(new Promise((resolve, reject) => sender.send(data, (error) => (error ? reject(error) : resolve()))));
+  }
+  await Promise.all(sent);
+  sender.close();
+  receiver.close();
+}
+
+function eachSlot(count: number, visit: (offset: number) => void): void {
+  for (let i = 0; i < count; i++) visit(headerWords + i * slotWords);
+}
+function decide({ words }: OpenQueue, count: number, verdict: number, mark = DECIDED_MARK): void {
+  eachSlot(count, (offset) => {
+    words[offset + at.verdict] = verdict;
+    words[offset + at.markOut] = mark;
+  });
+}
+function waiting(): number {
+  return parseQueues(readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8"))[0]?.waiting ?? 0;
+}
+const rethrow = (error: unknown): void => {
+  throw error;
+};
+
+/** Sends packets to a queue whose batches `onBatch` gets, until all are answered; closes; what happened. */
+async function serve(
+  count: number,
+  options: Partial<QueueSocketOptions>,
+  onBatch: (queue: OpenQueue, count: number) => void,
+): Promise<{ stats: QueueStats; errors: string[] }> {
+  const queue = openQueue(addon, options);
+  const errors: string[] = [];
+  queue.socket.start(
+    (filled) => onBatch(queue, filled),
+    (error) => errors.push(String(error)),
+  );
+  await sendUdp(count);
+  await waitFor("every packet's verdict", () => queue.socket.stats().sent === count);
+  const stats = queue.socket.stats();
+  queue.socket.close();
+  return { stats, errors };
+}
+
+const scenarios: Readonly<Record<string, () => unknown>> = {
+  "install the queue rule": () => installQueueRule(addon),
+
+  accept: () =>
+    serve(10, {}, (queue, count) => {
+      decide(queue, count, NF_ACCEPT);
+      queue.socket.send();
+    }),
+  drop: () =>
+    serve(10, {}, (queue, count) => {
+      decide(queue, count, NF_DROP);
+      queue.socket.send();
+    }),
+  "no send": () => serve(10, {}, (queue, count) => decide(queue, count, NF_ACCEPT)),
+  "no decision": () => serve(10, {}, () => {}),
+  "no decision, error verdict accept": () => serve(10, { errorVerdict: NF_ACCEPT }, () => {}),
+  "sent undecided": () => serve(10, { errorVerdict: NF_ACCEPT }, ({ socket }) => void socket.send()),
+  "send twice": () =>
+    serve(10, {}, (queue, count) => {
+      decide(queue, count, NF_ACCEPT);
+      queue.socket.send();
+      decide(queue, count, NF_DROP);
+      queue.socket.send();
+    }),
+  "a verdict that is none": () => serve(10, { errorVerdict: NF_ACCEPT }, (queue, count) => decide(queue, count, 4)),
+  "throw before send": () =>
+    serve(10, { errorVerdict: NF_ACCEPT }, () => {
+      throw new Error("before");
+    }),
+  "throw half way": () =>
+    serve(10, { errorVerdict: NF_ACCEPT, slots: 2 }, (queue) => {
+      decide(queue, 1, NF_DROP);
+      throw new Error("half way");
+    }),
+  "throw after send": () =>
+    serve(10, {}, (queue, count) => {
+      decide(queue, count, NF_ACCEPT);
+      queue.socket.send();
+      throw new Error("after");
+    }),
+  "throw something else": () =>
+    serve(10, {}, () => {
+      throw null;
+    }),
+  async "throw in the error handler"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT });
+    let handled = 0;
+    queue.socket.start(
+      () => rethrow(new Error("first")),
+      () => {
+        handled++;
+        throw new Error("second");
+      },
+    );
+    await sendUdp(10);
+    await waitFor("every packet's verdict", () => queue.socket.stats().sent === 10);
+    queue.socket.close();
+    return { stats: queue.socket.stats(), handled: handled > 0 };
+  },
+  "packet numbers overwritten": () =>
+    serve(10, {}, (queue, count) => {
+      decide(queue, count, NF_ACCEPT);
+      eachSlot(count, (offset) => {
+        queue.words[offset + at.packetId] = 0xffffffff;
+      });
+      queue.socket.send();
+    }),
+
+  /** 5,000 packets wait before the first is read. */
+  async flood() {
+    const queue = openQueue(addon);
+    await sendUdp(5000);
+    const queued = waiting();
+    const batches: number[] = [];
+    const micros: number[] = [];
+    const ids = new Set<number>();
+    queue.socket.start((count) => {
+      batches.push(count);
+      eachSlot(count, (offset) => {
+        ids.add(queue.words[offset + at.packetId] ?? 0);
+        const isOdd = (queue.words[offset + at.packetId] ?? 0) % 2 === 1;
+        queue.words[offset + at.verdict] = isOdd ? NF_ACCEPT : NF_DROP;
+        queue.words[offset + at.markOut] = DECIDED_MARK;
+      });
+      micros.push(queue.socket.send());
+    }, rethrow);
+    await waitFor("every packet's verdict", () => queue.socket.stats().sent >= 5000, 10_000);
+    const left = waiting();
+    queue.socket.close();
+    return {
+      stats: queue.socket.stats(),
+      queued,
+      left,
+      ids: ids.size,
+      largest: Math.max(...batches),
+      isCounted: batches.reduce((sum, count) => sum + count) === 5000,
+      isTimed: micros.every((value) => value > 0 && value < 1e6),
+    };
+  },
+
+  /** What a slot says of packets of both families, and of one that is longer than what is copied. */
+  async slots() {
+    const queue = openQueue(addon, { slab: new ArrayBuffer(4 * (headerWords + 64 * slotWords)) });
+    const seen: unknown[] = [];
+    queue.socket.start((count) => {
+      eachSlot(count, (offset) => {
+        const word = (field: number): number => queue.words[offset + field] ?? 0;
+        seen.push({
+          says: showSlot(addon, queue.words, (offset - headerWords) / slotWords).replace(/:\d+ >/, " >"),
+          markIn: word(at.markIn),
+          hook: word(at.hook),
+          interfaces: [word(at.inInterface), word(at.outInterface)],
+          lengthBytes: word(at.lengthBytes),
+          preset: [word(at.verdict), word(at.markOut)],
+        });
+      });
+    }, rethrow);
+    await sendUdp(1);
+    await sendUdp(1, { host: "::1", port: 9001, bytes: 1000 });
+    await waitFor("both packets", () => seen.length === 2);
+    queue.socket.close();
+    return seen;
+  },
+
+  /** SCTP with four bytes of its header, sent by the test: waits for one packet and leaves it as it is. */
+  async "one packet from outside"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT });
+    let says = "";
+    queue.socket.start(() => {
+      says = showSlot(addon, queue.words);
+      queue.socket.send();
+    }, rethrow);
+    process.stderr.write("listening\n");
+    await waitFor("the packet", () => queue.socket.stats().sent === 1);
+    queue.socket.close();
+    return { stats: queue.socket.stats(), says };
+  },
+
+  /** TCP within one namespace: merged segments go through the queue whole. */
+  async gso() {
+    const queue = openQueue(addon);
+    let largest = 0;
+    queue.socket.start((count) => {
+      eachSlot(count, (offset) => {
+        largest = Math.max(largest, queue.words[offset + at.lengthBytes] ?? 0);
+        queue.words[offset + at.verdict] = NF_ACCEPT;
+      });
+      queue.socket.send();
+    }, rethrow);
+    const bytes = 32 << 20;
+    let received = 0;
+    let sum = 0;
+    const server = createServer((socket: Socket) => {
+      socket.on("data", (data) => {
+        received += data.length;
+        for (let i = 0; i < data.length; i += 4096) sum = (sum + (data[i] ?? 0)) | 0;
+      });
+    });
+    server.listen(9000, "127.0.0.1");
+    await once(server, "listening");
+    const client = connect(9000, "127.0.0.1");
+    client.end(Buffer.alloc(bytes, 0x5a));
+    await once(server, "connection");
+    await waitFor("the transfer", () => received === bytes, 20_000);
+    client.destroy();
+    server.close();
+    queue.socket.close();
+    return { received, isMerged: largest > 1500, stats: queue.socket.stats(), isSummed: sum !== 0 };
+  },
+
+  async "close with packets queued"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT });
+    await sendUdp(300);
+    const queued = waiting();
+    queue.socket.close();
+    queue.socket.close();
+    return {
+      queued,
+      left: parseQueues(readFileSync("/proc/net/netfilter/nfnetlink_queue", "utf8")),
+      stats: queue.socket.stats(),
+    };
+  },
+  async "close inside the callback"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT, slots: 8 });
+    let calls = 0;
+    await sendUdp(100);
+    queue.socket.start((count) => {
+      calls++;
+      decide(queue, count, NF_ACCEPT);
+      queue.socket.close();
+      queue.socket.close();
+    }, rethrow);
+    await waitFor("the end", () => queue.socket.stats().sent === 100);
+    return { calls, stats: queue.socket.stats(), left: waiting() };
+  },
+  async "close in the error handler"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT, slots: 8 });
+    await sendUdp(100);
+    queue.socket.start(
+      () => rethrow(new Error("x")),
+      () => queue.socket.close(),
+    );
+    await waitFor("the end", () => queue.socket.stats().sent === 100);
+    return { stats: queue.socket.stats(), left: waiting() };
+  },
+  "a closed socket"() {
+    const { socket } = openQueue(addon);
+    socket.close();
+    const thrown = thrownBy(() => socket.start(() => {}, rethrow));
+    const micros = socket.send();
+    socket.close();
+    return { thrown, micros, stats: socket.stats() };
+  },
+  "start twice"() {
+    const { socket } = openQueue(addon);
+    socket.start(() => {}, rethrow);
+    const thrown = thrownBy(() => socket.start(() => {}, rethrow));
+    socket.close();
+    return { thrown };
+  },
+  "bind twice"() {
+    const first = openQueue(addon);
+    const thrown = thrownBy(() => openQueue(addon));
+    first.socket.close();
+    const again = openQueue(addon);
+    again.socket.close();
+    return thrown;
+  },
+  bind() {
+    openQueue(addon).socket.close();
+    return null;
+  },
+  /** Opens and closes while another thread sends all the time: packets come between the bind and its acknowledgement. */
+  async "open and close in traffic"() {
+    const sender = new Worker(
+      `const sender = require("node:dgram").createSocket("udp4");
+       const burst = () => { for (let i = 0; i < 20; i++) sender.send("x", 9000, "127.0.0.1", () => {}); setImmediate(burst); };
+       burst();`,
+      { eval: true },
+    );
+    const wrong: unknown[] = [];
+    let received = 0;
+    for (let i = 0; i < 50; i++) {
+      const queue = openQueue(addon, { errorVerdict: NF_ACCEPT });
+      queue.socket.start((count) => decide(queue, count, NF_ACCEPT), rethrow);
+      if (i % 2 === 0) await waitFor("a packet", () => queue.socket.stats().sent > 0);
+      queue.socket.close();
+      const stats = queue.socket.stats();
+      if (stats.received !== stats.sent || stats.sendErrors !== 0 || stats.failed !== 0) wrong.push(stats);
+      received += stats.received;
+    }
+    await sender.terminate();
+    return { wrong, received };
+  },
+
+  /** The socket's buffer holds a few messages: the kernel can't hand the others over (ENOBUFS), then it can again. */
+  async overrun() {
+    const queue = openQueue(addon, { receiveBufferBytes: 4096 });
+    await sendUdp(500);
+    queue.socket.start((count) => decide(queue, count, NF_ACCEPT), rethrow);
+    await waitFor("the overrun", () => queue.socket.stats().overruns > 0);
+    const before = queue.socket.stats();
+    for (let i = 0; i < 20; i++) {
+      const { received } = queue.socket.stats();
+      await sendUdp(1);
+      await waitFor(`packet ${i} after the overrun`, () => queue.socket.stats().received > received);
+    }
+    queue.socket.close();
+    const stats = queue.socket.stats();
+    return { isPartly: before.received < 500, after: stats.received - before.received, stats, left: waiting() };
+  },
+  async "overflow drop"() {
+    const queue = openQueue(addon, { maxLength: 10, errorVerdict: NF_ACCEPT });
+    await sendUdp(50);
+    queue.socket.close();
+    return queue.socket.stats();
+  },
+  async "overflow accept"() {
+    const queue = openQueue(addon, { maxLength: 10, failOpen: true });
+    await sendUdp(50);
+    queue.socket.close();
+    return queue.socket.stats();
+  },
+
+  async "slab given away"() {
+    const queue = openQueue(addon, {
+      slab: new ArrayBuffer(4 * (headerWords + 64 * slotWords)),
+      errorVerdict: NF_ACCEPT,
+    });
+    let calls = 0;
+    const errors: string[] = [];
+    queue.socket.start(
+      (count) => {
+        calls++;
+        decide(queue, count, NF_DROP);
+        structuredClone(queue.slab, { transfer: [queue.slab as ArrayBuffer] });
+        queue.socket.send();
+      },
+      (error) => errors.push(String(error)),
+    );
+    await sendUdp(10);
+    await waitFor("every packet's verdict", () => queue.socket.stats().sent === 10);
+    queue.socket.close();
+    return { calls, stats: queue.socket.stats(), hasErrors: errors.length > 0 };
+  },
+  async "slab shrunk"() {
+    const bytes = 4 * (headerWords + 64 * slotWords);
+    // Types of ES2024: resizable buffers are in Node 20.
+    const Resizable = ArrayBuffer as unknown as new (
+      bytes: number,
+      options: { maxByteLength: number },
+    ) => ArrayBuffer & { resize(bytes: number): void };
+    const slab = new Resizable(bytes, { maxByteLength: bytes });
+    const queue = openQueue(addon, { slab, errorVerdict: NF_ACCEPT });
+    queue.socket.start(
+      () => {
+        slab.resize(0);
+        queue.socket.send();
+      },
+      () => {},
+    );
+    await sendUdp(10);
+    await waitFor("every packet's verdict", () => queue.socket.stats().sent === 10);
+    queue.socket.close();
+    return queue.socket.stats();
+  },
+
+  async "refused options"() {
+    const { openSync, closeSync } = await import("node:fs");
+    const nextFd = (): number => {
+      const fd = openSync("/dev/null", "r");
+      closeSync(fd);
+      return fd;
+    };
+    const before = nextFd();
+    const wrong: Partial<Record<keyof QueueSocketOptions, unknown>>[] = [
+      { queue: -1 },
+      { queue: 65536 },
+      { queue: 1.5 },
+      { queue: "7" },
+      { copyRangeBytes: 0 },
+      { copyRangeBytes: 1 << 20 },
+      { maxLength: 0 },
+      { receiveBufferBytes: 0 },
+      { slots: 0 },
+      { slots: 1e9 },
+      { slots: Number.NaN },
+      { failOpen: 1 },
+      { slab: undefined },
+      { slab: {} },
+      { slab: [1, 2, 3] },
+      { slab: new ArrayBuffer(64) },
+      { slab: new Uint32Array(1 << 16) },
+      { errorVerdict: 2 },
+      { errorMark: -1 },
+      { markMask: 2 ** 32 },
+    ];
+    const slab = new SharedArrayBuffer(4 * (headerWords + 64 * slotWords));
+    const accepted = wrong.filter(
+      (options) =>
+        thrownBy(() => openQueue(addon, { slab, ...options } as Partial<QueueSocketOptions>)).name !== "TypeError",
+    );
+    const getter = thrownBy(
+      () =>
+        new addon.QueueSocket({
+          get queue(): number {
+            throw new RangeError("mine");
+          },
+        } as QueueSocketOptions),
+    );
+    return {
+      accepted: accepted.map((options) => Object.entries(options).join()),
+      getter,
+      isLeaking: nextFd() !== before,
+    };
+  },
+};
+
+interface Thrown {
+  readonly name: string;
+  readonly code?: string;
+  readonly errno?: number;
+  readonly message: string;
+}
+function thrownBy(action: () => void): Thrown {
+  try {
+    action();
+  } catch (error) {
+    const { name, message, code, errno } = error as Error & { code?: string; errno?: number };
+    return { name, message, ...(code === undefined ? {} : { code }), ...(errno === undefined ? {} : { errno }) };
+  }
+  return { name: "", message: "nothing was thrown" };
+}
+
+const scenario = scenarios[process.argv[2] ?? ""];
+if (scenario === undefined) throw new Error(`no scenario ${process.argv[2]}`);
+process.stdout.write(`${JSON.stringify((await scenario()) ?? null)}\n`);
