@@ -87,7 +87,11 @@ export class Loop {
     this.#pipeline.decide(this.#program, view, memory, decision);
     if (decision.isError) this.#counters.add(Counter.evaluatorErrors, 1);
     const isAccept = decision.isFlowAccepted && (state !== PacketState.reply || decision.isReplyAccepted);
-    this.#counters.countDecision(isAccept, decision.evaluator, decision.reason);
+    if (decision.isFlowAccepted && !isAccept) {
+      this.#counters.countDecision(false, decision.replyEvaluator, decision.replyReason);
+    } else {
+      this.#counters.countDecision(isAccept, decision.evaluator, decision.reason);
+    }
     let answer: number;
     let verdict = NF_ACCEPT;
     if (isAccept) {

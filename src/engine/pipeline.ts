@@ -65,8 +65,9 @@ export class Pipeline {
       accept(decision, Reason["neighbour-discovery"]);
       return;
     }
+    const { state } = view;
     try {
-      switch (view.state) {
+      switch (state) {
         case PacketState.related:
           this.#decideRelated(program, view, decision);
           break;
@@ -81,6 +82,7 @@ export class Pipeline {
       }
     } catch {
       if (this.#isTurned) this.#turn(view);
+      view.state = state;
       this.#fail(program, decision);
     }
   }
@@ -91,7 +93,7 @@ export class Pipeline {
     decision.isFlowAccepted = this.#judge(program, view, Ask.all, memory.isSgHeld, memory.isK8sHeld, decision);
     if (!decision.isFlowAccepted) return;
     settleAccept(decision);
-    decision.isSgHeld = memory.isSgHeld || this.#isTracked();
+    decision.isSgHeld = (memory.isSgHeld && program.knobs.sgOnChange === "aws") || this.#isTracked();
     decision.isK8sHeld = program.knobs.npOnChange === "new-only";
     decision.isReplyAccepted = this.#judgeReply(program, view, decision);
   }
