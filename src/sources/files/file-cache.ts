@@ -3,7 +3,7 @@ import type { FileError } from "./file-error.ts";
 import type { Loaded } from "./load.ts";
 import { type KnownFile, readFile } from "./read-file.ts";
 import { assembleInventory, type FileParts } from "./read-inventory.ts";
-import { readTree } from "./read-tree.ts";
+import { type FoundFile, readTree } from "./read-tree.ts";
 
 export interface Scan {
   readonly loaded: Loaded;
@@ -12,6 +12,9 @@ export interface Scan {
   /** Directories whose entries matter, with their identity. */
   readonly directories: ReadonlyMap<string, string>;
 }
+
+/** Enough to keep the thread pool busy, and far from the limit of open files. */
+const FILES_AT_ONCE = 32;
 
 export class FileCache {
   readonly #roots: readonly string[];
@@ -27,10 +30,13 @@ export class FileCache {
   async scan(): Promise<Scan> {
     const tree = await readTree(this.#roots);
     const files = new Map<string, KnownFile>();
-    for (const { path, version } of tree.files) {
-      const known = this.#files.get(path) ?? null;
-      const file = known?.isSettled && known.version === version ? known : await readFile(path, known);
-      if (file) files.set(path, file);
+    for (let start = 0; start < tree.files.length; start += FILES_AT_ONCE) {
+      const some = tree.files.slice(start, start + FILES_AT_ONCE);
+      const read = await Promise.all(some.map((file) => this.#read(file)));
+      some.forEach(({ path }, i) => {
+        const file = read[i];
+        if (file) files.set(path, file);
+      });
     }
     const state = JSON.stringify([[...files].map(([path, file]) => [path, file.digest]), tree.errors]);
     const isChanged = state !== this.#state;
@@ -38,6 +44,11 @@ export class FileCache {
     this.#state = state;
     if (isChanged || !this.#loaded) this.#loaded = assemble(files.values(), tree.errors);
     return { loaded: this.#loaded, isChanged, directories: tree.directories };
+  }
+
+  #read({ path, version }: FoundFile): KnownFile | Promise<KnownFile | null> {
+    const known = this.#files.get(path) ?? null;
+    return known?.isSettled && known.version === version ? known : readFile(path, known);
   }
 }
 
