@@ -67,7 +67,8 @@ export function expectDecision(program: Program, given: FlowView, memory: Memory
     isFlowAccepted: true,
     isReplyAccepted: reply.passes,
     ...(reply.passes ? {} : replyAt(reply.place)),
-    isSgHeld: memory.isSgHeld || forward.isTracked,
+    // Memory that the stage no longer honours is not handed on either.
+    isSgHeld: (memory.isSgHeld && program.knobs.sgOnChange === "aws") || forward.isTracked,
     isK8sHeld: isNewOnly,
     isError: false,
   };
