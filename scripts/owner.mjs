@@ -49,9 +49,9 @@ function giveBackTree(path, user) {
   if (stat.isDirectory()) for (const name of readdirSync(path)) giveBackTree(join(path, name), user);
 }
 
-/** Whether the user owns the checkout and can run this Node in it (it may live in root's home). */
+/** Whether the user owns the checkout and a home for npm's cache, and can run this Node (it may live in root's home). */
 function canWork(root, user) {
-  if (statSync(root).uid !== user.uid) return false;
+  if (![root, user.home].every((path) => path && existsSync(path) && statSync(path).uid === user.uid)) return false;
   const { uid, gid } = user;
   return spawnSync(process.execPath, ["-e", "0"], { cwd: root, uid, gid, stdio: "ignore" }).status === 0;
 }
@@ -76,6 +76,6 @@ function environment(user, asUser) {
   ]) {
     delete env[`npm_config_${name}`];
   }
-  env.HOME = (asUser ? user.home : "/root") || "/tmp";
+  env.HOME = asUser ? user.home : "/root";
   return env;
 }

@@ -26,6 +26,12 @@ import { afterEach, describe, expect, it } from "vitest";
 const scripts = fileURLToPath(new URL("../../scripts", import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const nobody = 65534;
+/** A user of this machine with a home of their own, as those who call sudo have; null without one. */
+const person = readFileSync("/etc/passwd", "utf8")
+  .split("\n")
+  .map((line) => line.split(":"))
+  .map(([, , uid = "0", , , home = ""]) => ({ uid: Number(uid), home }))
+  .find(({ uid, home }) => uid > 0 && existsSync(home) && lstatSync(home).uid === uid)?.uid;
 const made: string[] = [];
 
 afterEach(() => {
@@ -118,10 +124,18 @@ describe("a machine that can't", () => {
 describe.skipIf(!isRoot)("under sudo (needs root)", () => {
   const sudo = { SUDO_UID: String(nobody), SUDO_GID: String(nobody), npm_config_cache: "/root/.npm" };
 
-  it("runs the steps as the user who called, who then owns all of it", () => {
+  it.skipIf(person === undefined)("runs the steps as the user who called (needs one with a home)", () => {
+    const clone = bareClone(person);
+    const env = { ...sudo, SUDO_UID: String(person), SUDO_GID: String(person) };
+    expect(runIn(clone, "build.mjs", env)).toMatchObject({ status: 0 });
+    expect(new Set(runners(clone))).toEqual(new Set([String(person)]));
+    expect(ownedByRoot(clone)).toEqual([]);
+  });
+
+  it("runs them as root for a user without a home for npm, who then owns all of it", () => {
     const clone = bareClone(nobody);
     expect(runIn(clone, "build.mjs", sudo)).toMatchObject({ status: 0 });
-    expect(new Set(runners(clone))).toEqual(new Set([String(nobody)]));
+    expect(new Set(runners(clone))).toEqual(new Set(["0"]));
     expect(ownedByRoot(clone)).toEqual([]);
   });
 
