@@ -48,6 +48,17 @@ nfgenmsg QueueHeader(uint32_t queue) {
   return header;
 }
 
+// False with the error where it throws, or can't run because the worker is being terminated. The C functions, since
+// Napi::Error aborts the whole process where it can't be made while a thread ends.
+bool CallFunction(napi_env env, const Napi::FunctionReference& function, napi_value argument, napi_value* error) {
+  napi_value global = nullptr, result = nullptr;
+  napi_get_global(env, &global);
+  if (argument == nullptr) napi_get_undefined(env, &argument);
+  if (napi_make_callback(env, nullptr, global, function.Value(), 1, &argument, &result) == napi_ok) return true;
+  napi_get_and_clear_last_exception(env, error);
+  return false;
+}
+
 }  // namespace
 
 Napi::Function QueueSocket::Define(Napi::Env env) {
@@ -282,7 +293,9 @@ void QueueSocket::ServeBatches() {
     } else if (batch_ > 0) {
       failed_ += batch_;
       SendVerdicts();
-      CallOnError(env, Napi::Error::New(env, "QueueSocket: the slab was given away or shrunk").Value());
+      napi_value error = nullptr;
+      napi_create_error(env, nullptr, Napi::String::New(env, "QueueSocket: the slab was given away or shrunk"), &error);
+      CallOnError(env, error);
     }
     if (broken_ != 0) Break(env);
     if (received < slots_) return;
@@ -293,15 +306,8 @@ void QueueSocket::ServeBatches() {
 void QueueSocket::CallBatch(Napi::Env env) {
   if (batch_ == 0) return;
   in_callback_ = true;
-  on_batch_.Value().MakeCallback(env.Global(), {Napi::Number::New(env, batch_)}, nullptr);
-  Napi::Value error;
-  // Not through Napi::Error, which can't hold an error while a worker is terminated.
-  const bool threw = env.IsExceptionPending();
-  if (threw) {
-    napi_value value = nullptr;
-    napi_get_and_clear_last_exception(env, &value);
-    error = Napi::Value(env, value);
-  }
+  napi_value error = nullptr;
+  const bool threw = !CallFunction(env, on_batch_, Napi::Number::New(env, batch_), &error);
   if (batch_ > 0) {
     const PacketSlot* slots = SlabSlots(env);
     failed_ += slots == nullptr ? batch_ : CountPreset(slots);
@@ -313,13 +319,12 @@ void QueueSocket::CallBatch(Napi::Env env) {
   if (close_wanted_) Shut();
 }
 
-void QueueSocket::CallOnError(Napi::Env env, Napi::Value error) {
+void QueueSocket::CallOnError(Napi::Env env, napi_value error) {
   const bool was_in_callback = in_callback_;
   in_callback_ = true;
-  if (!error.IsEmpty()) on_error_.Value().MakeCallback(env.Global(), {error}, nullptr);
   // A handler that throws as well has no one left to tell.
   napi_value ignored = nullptr;
-  if (env.IsExceptionPending()) napi_get_and_clear_last_exception(env, &ignored);
+  CallFunction(env, on_error_, error, &ignored);
   in_callback_ = was_in_callback;
   if (!in_callback_ && close_wanted_) Shut();
 }
@@ -331,7 +336,7 @@ void QueueSocket::Break(Napi::Env env) {
   ThrowKernelError(env, "VERDICTD_NETLINK", "receive from queue " + std::to_string(queue_), error, "");
   napi_value value = nullptr;
   napi_get_and_clear_last_exception(env, &value);
-  CallOnError(env, Napi::Value(env, value));
+  CallOnError(env, value);
   Shut();
 }
 

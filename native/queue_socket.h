@@ -62,7 +62,7 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   void ServeBatches();
   void ServeEarly();
   void CallBatch(Napi::Env env);
-  void CallOnError(Napi::Env env, Napi::Value error);
+  void CallOnError(Napi::Env env, napi_value error);
   void Break(Napi::Env env);
   PacketSlot* SlabSlots(Napi::Env env) { return SlotsOf(env, slab_.Value(), slots_); }
   uint32_t Receive(PacketSlot* slots);

@@ -26,6 +26,8 @@ const flags = [
   // Their headers are not ours to warn about; NAPI_VERSION 8 is in every Node from 16 on.
   ...includes.flatMap((path) => ["-isystem", path]),
   ...["-DNAPI_VERSION=8", "-DNAPI_DISABLE_CPP_EXCEPTIONS", "-DNODE_GYP_MODULE_NAME=verdictd"],
+  // An error that can't be thrown because the thread is being terminated must not abort the process.
+  "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
   ...(sanitize ? ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"] : ["-O2"]),
 ];
 const sources = readdirSync(join(root, "native"))
