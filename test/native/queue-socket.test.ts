@@ -1,5 +1,9 @@
 /** One queue of the real kernel: each packet gets exactly one verdict, whatever the callback does. */
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { skipReason } from "../support/namespace.ts";
 import { ipPacket, sendRaw } from "../support/raw-packet.ts";
@@ -112,6 +116,17 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
       expect(result).toMatchObject({ isPartly: true, after: 20, left: 0, stats: { sendErrors: 0, failed: 0 } });
       expect(result.stats.sent).toBe(result.stats.received);
       expect(counters.decided).toBe(result.stats.received);
+    });
+
+    it("a kernel short of memory for verdicts: they are sent again, in parts", () => {
+      const library = fileURLToPath(new URL("../../build/test/short-of-memory.so", import.meta.url));
+      const source = fileURLToPath(new URL("short-of-memory.cc", import.meta.url));
+      mkdirSync(dirname(library), { recursive: true });
+      const built = spawnSync("g++", ["-shared", "-fPIC", "-o", library, source], { encoding: "utf8" });
+      expect([built.status, built.stderr]).toEqual([0, ""]);
+      const { result, counters } = play("flood", ["env", `LD_PRELOAD=${library}`]);
+      expect(result).toMatchObject({ stats: all(5000), left: 0, ids: 5000 });
+      expect(counters).toMatchObject({ sent: 5000, passed: 2500, decided: 2500 });
     });
 
     it.each([
