@@ -1,11 +1,11 @@
 /** Live flows while policies change, the engine restarts, or conntrack has only just been switched on. */
-import { createInterface } from "node:readline";
 import type { V1Pod } from "@kubernetes/client-node";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
 import { skipReason } from "../support/namespace.ts";
 import { icmpPortUnreachable, ipPacket, sendRaw, udp } from "../support/raw-packet.ts";
 import { address, createTopology, settle, type Topology } from "../support/topology.ts";
+import { UdpVictim } from "../support/udp-victim.ts";
 
 if (skipReason !== null) console.warn(`test/agent/change: skipped: ${skipReason}`);
 
@@ -171,10 +171,10 @@ describe.skipIf(skipReason !== null)("live flows", () => {
     });
     engine = await Engine.start(net.router, [policy.path]);
     // Nobody listens on 7000: b1 answers with port unreachable, which web has no ingress rule for.
-    const allowed = new UdpVictim(net, 7000);
+    const allowed = new UdpVictim(net.hosts.a, address.b1[0], 7000);
     await allowed.port();
     expect(await allowed.outcome()).toBe("ECONNREFUSED");
-    const denied = new UdpVictim(net, 7001);
+    const denied = new UdpVictim(net.hosts.a, address.b1[0], 7001);
     const quoted = ipPacket(address.a[0], address.b1[0], 17, udp(await denied.port(), 7001));
     sendRaw(net.hosts.b1, [ipPacket(address.b1[0], address.a[0], 1, icmpPortUnreachable(quoted))]);
     expect(await denied.outcome()).toBe("silent");
@@ -196,7 +196,7 @@ describe.skipIf(skipReason !== null)("live flows", () => {
     engine = await Engine.start(net.router, [policy.path]);
     const running = engine;
     const server = await net.peers.b1.openUdp({ localPort: 7000 });
-    const victim = new UdpVictim(net, 7000);
+    const victim = new UdpVictim(net.hosts.a, address.b1[0], 7000);
     expect(await server.receives("x")).toBe("received");
     if (!staysOpen) {
       await running.applies(() => policy.write("policy.json", egress(false)));
@@ -208,29 +208,3 @@ describe.skipIf(skipReason !== null)("live flows", () => {
     expect(await victim.outcome()).toBe(expected);
   });
 });
-
-/** A connected UDP socket on `a` that has sent `x` to b1, and reports the ICMP error that reaches it. */
-class UdpVictim {
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(net: Topology, port: number) {
-    const child = net.hosts.a.spawn([
-      process.execPath,
-      "-e",
-      `const s=require("dgram").createSocket("udp4");
-       s.on("error",e=>{console.log(e.code);process.exit()});
-       s.connect(${port},"${address.b1[0]}",()=>{s.send("x");console.log(s.address().port)});
-       setTimeout(()=>{console.log("silent");process.exit()},1500)`,
-    ]);
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async port(): Promise<number> {
-    return Number((await this.#lines.next()).value);
-  }
-
-  /** `silent`, or the socket's error. */
-  async outcome(): Promise<string> {
-    return String((await this.#lines.next()).value);
-  }
-}

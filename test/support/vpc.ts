@@ -31,6 +31,8 @@ export interface EntryRow {
   readonly protocol: string;
   readonly cidr: string;
   readonly ports?: readonly [number, number];
+  /** Type and code, -1 for all. */
+  readonly icmp?: readonly [number, number];
 }
 
 const VPC = "vpc-1";
@@ -115,6 +117,7 @@ export function networkAcl(id: string, subnets: readonly string[], entries: read
       Protocol: row.protocol,
       ...(row.cidr.includes(":") ? { Ipv6CidrBlock: row.cidr } : { CidrBlock: row.cidr }),
       ...(row.ports === undefined ? {} : { PortRange: { From: row.ports[0], To: row.ports[1] } }),
+      ...(row.icmp === undefined ? {} : { IcmpTypeCode: { Type: row.icmp[0], Code: row.icmp[1] } }),
     })),
   };
 }

@@ -1,0 +1,28 @@
+/** A connected UDP socket in a namespace that has sent one datagram, and the ICMP error that reaches it. */
+import { createInterface } from "node:readline";
+import type { Namespace } from "./namespace.ts";
+
+export class UdpVictim {
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(namespace: Namespace, address: string, port: number, waitMs = 1000) {
+    const child = namespace.spawn([
+      process.execPath,
+      "-e",
+      `const s=require("dgram").createSocket("udp${address.includes(":") ? 6 : 4}");
+       s.on("error",e=>{console.log(e.code);process.exit()});
+       s.connect(${port},"${address}",()=>{s.send("x");console.log(s.address().port)});
+       setTimeout(()=>{console.log("silent");process.exit()},${waitMs})`,
+    ]);
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async port(): Promise<number> {
+    return Number((await this.#lines.next()).value);
+  }
+
+  /** `silent`, or the socket's error. */
+  async outcome(): Promise<string> {
+    return String((await this.#lines.next()).value);
+  }
+}
