@@ -20,7 +20,7 @@ import { type Probe, probeKernel } from "../kernel/probe.ts";
 import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import { FileSource } from "../sources/files/file-source.ts";
-import type { Loaded } from "../sources/files/load.ts";
+import type { Loaded } from "../sources/files/loaded.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";

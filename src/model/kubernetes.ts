@@ -5,9 +5,8 @@
 import type { Address } from "../net/address.ts";
 import type { AdminPolicy } from "./admin-policy.ts";
 import type { Origin } from "./finding.ts";
+import type { Labels } from "./labels.ts";
 import type { NetworkPolicy } from "./network-policy.ts";
-
-export type Labels = Readonly<Record<string, string>>;
 
 export interface ContainerPort {
   readonly name: string | null;

@@ -1,5 +1,5 @@
 /** Label selectors (NP-20 …): all requirements are ANDed; none at all matches everything. */
-import type { Labels } from "./kubernetes.ts";
+import type { Labels } from "./labels.ts";
 
 export interface Requirement {
   readonly key: string;

@@ -2,13 +2,8 @@
  * Which terms select a pod, for many pods and many terms: pods are reduced to the labels that any term asks for, and
  * equal ones are matched once; terms are found through one of the labels they need, so that a pod meets few of them.
  */
-import {
-  isSelectable,
-  type KubernetesInventory,
-  type Labels,
-  namespaceLabels,
-  type Pod,
-} from "../../model/kubernetes.ts";
+import { isSelectable, type KubernetesInventory, namespaceLabels, type Pod } from "../../model/kubernetes.ts";
+import type { Labels } from "../../model/labels.ts";
 import { type Selector, selects } from "../../model/selector.ts";
 import type { PodTerm } from "./terms.ts";
 

@@ -8,7 +8,7 @@
  */
 import { DirectoryWatcher, findRootTargets, type WatchTarget } from "./directory-watcher.ts";
 import { FileCache } from "./file-cache.ts";
-import type { Loaded } from "./load.ts";
+import type { Loaded } from "./loaded.ts";
 
 /** A writer's steps (truncate, write, rename) come closer than this. */
 const QUIET_MS = 5;

@@ -2,7 +2,8 @@
 import type { Finding, Report } from "../../model/finding.ts";
 import type { Inventory } from "../../model/inventory.ts";
 import { assembleEc2, convertAwsDocument, type Ec2Part } from "../ec2/convert.ts";
-import { assembleKubernetes, convertKubernetesDocument, type KubernetesParts } from "../kubernetes/convert.ts";
+import { assembleKubernetes, convertKubernetesDocument } from "../kubernetes/convert.ts";
+import type { KubernetesParts } from "../kubernetes/parts.ts";
 import type { ParsedDocument } from "./parse-file.ts";
 
 /** One file's share, kept while the file stays as it is. */

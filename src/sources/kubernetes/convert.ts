@@ -5,24 +5,14 @@
  * and everything in text order, so that the order of files and objects changes nothing (PL-25).
  */
 import { isObject, type JsonObject, type Place, refuse } from "../../evaluators/kubernetes/reading.ts";
-import { type AdminPolicy, compareAdminPolicies } from "../../model/admin-policy.ts";
+import { compareAdminPolicies } from "../../model/admin-policy.ts";
 import { findingAt, type Origin, type Report } from "../../model/finding.ts";
-import type { KubernetesInventory, Namespace, Node, Pod, Service } from "../../model/kubernetes.ts";
-import type { NetworkPolicy } from "../../model/network-policy.ts";
+import type { KubernetesInventory } from "../../model/kubernetes.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
 import { kinds } from "./kinds.ts";
 import { readMetadata } from "./metadata.ts";
+import type { KubernetesParts } from "./parts.ts";
 import { numberPods, settleAddresses } from "./settle-addresses.ts";
-
-/** What one document holds, in its order. */
-export interface KubernetesParts {
-  readonly pods: Pod[];
-  readonly namespaces: Namespace[];
-  readonly nodes: Node[];
-  readonly services: Service[];
-  readonly networkPolicies: NetworkPolicy[];
-  readonly adminPolicies: AdminPolicy[];
-}
 
 /**
  * Reads one object or `List`. Null, without a finding, for what isn't a Kubernetes object at all; no parts for one of

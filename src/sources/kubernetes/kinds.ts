@@ -4,8 +4,8 @@ import type { JsonObject } from "../../evaluators/kubernetes/reading.ts";
 import { readNetworkPolicy } from "../../evaluators/network-policy/schema.ts";
 import type { AdminPolicy } from "../../model/admin-policy.ts";
 import type { Pod } from "../../model/kubernetes.ts";
-import type { KubernetesParts } from "./convert.ts";
 import type { Metadata } from "./metadata.ts";
+import type { KubernetesParts } from "./parts.ts";
 import { readPod, readWorkload } from "./read-pod.ts";
 import { readNamespace, readNode, readService } from "./read-resource.ts";
 

@@ -9,7 +9,7 @@ import {
   wrongType,
 } from "../../evaluators/kubernetes/reading.ts";
 import type { Report } from "../../model/finding.ts";
-import type { Labels } from "../../model/kubernetes.ts";
+import type { Labels } from "../../model/labels.ts";
 
 /** What metadata says of any object; its place carries the origin. */
 export interface Metadata {

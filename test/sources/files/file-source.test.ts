@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, wri
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FileSource } from "../../../src/sources/files/file-source.ts";
-import type { Loaded } from "../../../src/sources/files/load.ts";
+import type { Loaded } from "../../../src/sources/files/loaded.ts";
 import { groupDocument, makeDirectory, policyDocument, writeFiles } from "./temporary-directory.ts";
 
 /** A watched source, and what it told. */
