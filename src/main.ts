@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { demoCommand } from "./cli/demo.ts";
 import { CliExit } from "./cli/exit.ts";
 import { explainCommand } from "./cli/explain.ts";
+import { matrixCommand } from "./cli/matrix.ts";
 import { runCommand } from "./cli/run.ts";
 
 /** From package.json, which lies beside dist/ and src/ alike. */
@@ -20,7 +21,8 @@ const program = new Command("verdictd")
   .showSuggestionAfterError()
   .addCommand(demoCommand())
   .addCommand(runCommand())
-  .addCommand(explainCommand());
+  .addCommand(explainCommand())
+  .addCommand(matrixCommand());
 
 for (const command of [program, ...program.commands]) {
   command.exitOverride().showHelpAfterError("(--help lists the flags)");

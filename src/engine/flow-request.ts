@@ -31,7 +31,7 @@ export interface FlowRequest {
   readonly expectReply?: unknown;
 }
 
-const defaultSourcePort = 49152;
+export const defaultSourcePort = 49152;
 
 /** The first packet of the flow that is asked about, in the view; or what is wrong, and the view is worth nothing. */
 export function readFlow(value: unknown, references: References, view: FlowView): FlowError | null {
