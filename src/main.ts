@@ -2,6 +2,7 @@
 /** The command line's entry, and the only place that ends the process. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { checkCommand } from "./cli/check.ts";
 import { demoCommand } from "./cli/demo.ts";
 import { CliExit } from "./cli/exit.ts";
 import { explainCommand } from "./cli/explain.ts";
@@ -22,7 +23,8 @@ const program = new Command("verdictd")
   .addCommand(demoCommand())
   .addCommand(runCommand())
   .addCommand(explainCommand())
-  .addCommand(matrixCommand());
+  .addCommand(matrixCommand())
+  .addCommand(checkCommand());
 
 for (const command of [program, ...program.commands]) {
   command.exitOverride().showHelpAfterError("(--help lists the flags)");

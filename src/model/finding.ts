@@ -13,6 +13,8 @@ export interface Finding {
   readonly path: string;
   /** What was found, what it means for the verdicts, and the remedy: one or two sentences. */
   readonly message: string;
+  /** The remedy where the message doesn't say it: `delete the entry`. */
+  readonly remedy?: string;
 }
 
 /** Where a resource came from; the start of its findings' places. */
@@ -27,7 +29,8 @@ export type Report = (finding: Finding) => void;
 /** `FILE: PLACE: MESSAGE [RULE]`, the one form in which findings are printed. */
 export function formatFinding(finding: Finding): string {
   const rule = finding.rule === null ? "" : ` [${finding.rule}]`;
-  return `${finding.file}: ${finding.path}: ${finding.severity}: ${finding.message}${rule}`;
+  const remedy = finding.remedy === undefined ? "" : `; ${finding.remedy}`;
+  return `${finding.file}: ${finding.path}: ${finding.severity}: ${finding.message}${remedy}${rule}`;
 }
 
 /** A finding about `path` inside the resource. */
