@@ -68,7 +68,7 @@ export class Agent {
     this.#options = options;
     this.#log = log;
     this.#listeners = listeners;
-    this.#source = new FileSource(options.directories);
+    this.#source = new FileSource(options.directories, options.vpcs);
   }
 
   /**

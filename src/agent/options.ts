@@ -5,6 +5,8 @@ import type { ListenAddress } from "../telemetry/http-server.ts";
 
 export interface AgentOptions {
   readonly directories: readonly string[];
+  /** Of EC2, these VPCs alone; all where there are none. */
+  readonly vpcs: readonly string[];
   /** First queue number. */
   readonly queue: number;
   /** Packets that the kernel keeps waiting. */

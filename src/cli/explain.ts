@@ -25,6 +25,7 @@ export interface ExplainStreams {
 
 interface ExplainFlags {
   readonly dir?: readonly string[];
+  readonly vpc?: readonly string[];
   readonly from?: string;
   readonly to?: string;
   readonly protocol?: string;
@@ -59,6 +60,7 @@ export function explainCommand(streams: ExplainStreams = process): Command {
   return new Command("explain")
     .description("the verdict of a flow, who decided it and why; or of many flows")
     .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect)
+    .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
     .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
     .option("--to <endpoint>", "destination, named the same way")
     .option("--protocol <protocol>", "tcp, udp, sctp, icmp, icmpv6 or a number (default: tcp)")
@@ -77,7 +79,7 @@ export function explainCommand(streams: ExplainStreams = process): Command {
 
 async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainStreams): Promise<void> {
   const knobs = checkFlags(flags);
-  const { inventory, errors } = await loadInventory(flags.dir ?? []);
+  const { inventory, errors } = await loadInventory(flags.dir ?? [], flags.vpc);
   for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
 

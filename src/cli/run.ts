@@ -11,33 +11,34 @@ import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { CliExit } from "./exit.ts";
 
 interface RunFlags {
-  readonly dir: readonly string[];
+  readonly dir?: readonly string[];
+  readonly vpc?: readonly string[];
   readonly queue: string;
   readonly queueLength: string;
-  readonly bridge: readonly string[];
+  readonly bridge?: readonly string[];
   readonly listen: string;
   readonly markMask: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly logLevel: LogLevel;
 }
 
-const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
+const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
 export function runCommand(): Command {
   return new Command("run")
     .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect, [])
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect)
+    .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
     .option("--queue <number>", "number of the NFQUEUE", "4720")
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
     .option(
       "--bridge <name>",
       "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found (repeatable)",
       collect,
-      [],
     )
     .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
     .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect)
     .addOption(new Option("--log-level <level>", "least severe log line").choices(logLevels).default("info"))
     .action(async (flags: RunFlags) => run(readOptions(flags), flags.logLevel));
 }
@@ -45,9 +46,9 @@ export function runCommand(): Command {
 /** Every problem at once. Throws CliExit 2. */
 function readOptions(flags: RunFlags): AgentOptions {
   const problems: string[] = [];
-  const { knobs, issues } = parseKnobs(flags.set);
+  const { knobs, issues } = parseKnobs(flags.set ?? []);
   problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
-  if (flags.dir.length === 0)
+  if (flags.dir === undefined)
     problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
   const queue = Number(flags.queue);
   if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
@@ -62,7 +63,16 @@ function readOptions(flags: RunFlags): AgentOptions {
   const mark = markLayout(/^(0x[0-9a-fA-F]+|\d+)$/.test(flags.markMask) ? Number(flags.markMask) : 0);
   if (mark === null) problems.push(`--mark-mask ${flags.markMask}: eight neighbouring bits, such as 0xff000000`);
   if (problems.length > 0 || mark === null) throw new CliExit(2, problems.join("\n"));
-  return { directories: flags.dir, queue, queueLength, bridges: flags.bridge, listen, mark, knobs };
+  return {
+    directories: flags.dir ?? [],
+    vpcs: flags.vpc ?? [],
+    queue,
+    queueLength,
+    bridges: flags.bridge ?? [],
+    listen,
+    mark,
+    knobs,
+  };
 }
 
 async function run(options: AgentOptions, level: LogLevel): Promise<void> {

@@ -13,6 +13,7 @@ import { checkReferences } from "./check.ts";
 import { firstOfEach } from "./first-of-each.ts";
 import { type InstanceState, type InterfaceRecord, readInstances, readInterfaces } from "./interfaces.ts";
 import { mergeInterfaces } from "./merge-interfaces.ts";
+import { narrowToVpcs } from "./narrow.ts";
 import { readPeering, readPrefixList, readRouteTable, readSubnet, readVpc } from "./network.ts";
 import { prefixListIdOf, type RuleId, readRuleIds, withRuleIds } from "./rule-ids.ts";
 
@@ -74,13 +75,16 @@ export function convertAwsDocument(document: unknown, file: string, report: Repo
   };
 }
 
-/** One inventory of all documents, in order of ids whatever the order of the parts (PL-25). */
-export function assembleEc2(parts: readonly Ec2Part[], report: Report): Ec2Inventory {
+/**
+ * One inventory of all documents, in order of ids whatever the order of the parts (PL-25); of some VPCs only, where
+ * `vpcIds` names any.
+ */
+export function assembleEc2(parts: readonly Ec2Part[], report: Report, vpcIds: readonly string[] = []): Ec2Inventory {
   const sorted = [...parts].sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
   const all = <T extends { readonly id: string; readonly origin: Origin }>(pick: (part: Ec2Part) => readonly T[]) =>
     firstOfEach(sorted.flatMap(pick), report);
   const ruleIds = sorted.flatMap((p) => p.ruleIds);
-  const ec2: Ec2Inventory = {
+  const everything: Ec2Inventory = {
     interfaces: mergeInterfaces(
       sorted.flatMap((p) => p.interfaces),
       sorted.flatMap((p) => p.instances),
@@ -94,6 +98,7 @@ export function assembleEc2(parts: readonly Ec2Part[], report: Report): Ec2Inven
     routeTables: all((p) => p.routeTables),
     peerings: all((p) => p.peerings),
   };
+  const ec2 = narrowToVpcs(everything, vpcIds, report);
   checkReferences(ec2, report);
   return ec2;
 }

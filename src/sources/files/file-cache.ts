@@ -18,12 +18,14 @@ const FILES_AT_ONCE = 32;
 
 export class FileCache {
   readonly #roots: readonly string[];
+  readonly #vpcIds: readonly string[];
   #files: ReadonlyMap<string, KnownFile> = new Map();
   #state: string | null = null;
   #loaded: Loaded | null = null;
 
-  constructor(roots: readonly string[]) {
+  constructor(roots: readonly string[], vpcIds: readonly string[]) {
     this.#roots = roots;
+    this.#vpcIds = vpcIds;
   }
 
   /** Never rejects for what lies in the directories. One at a time. */
@@ -42,7 +44,7 @@ export class FileCache {
     const isChanged = state !== this.#state;
     this.#files = files;
     this.#state = state;
-    if (isChanged || !this.#loaded) this.#loaded = assemble(files.values(), tree.errors);
+    if (isChanged || !this.#loaded) this.#loaded = assemble(files.values(), tree.errors, this.#vpcIds);
     return { loaded: this.#loaded, isChanged, directories: tree.directories };
   }
 
@@ -52,7 +54,7 @@ export class FileCache {
   }
 }
 
-function assemble(files: Iterable<KnownFile>, treeErrors: readonly FileError[]): Loaded {
+function assemble(files: Iterable<KnownFile>, treeErrors: readonly FileError[], vpcIds: readonly string[]): Loaded {
   const parts: FileParts[] = [];
   const errors = [...treeErrors];
   for (const { content } of files) {
@@ -60,5 +62,5 @@ function assemble(files: Iterable<KnownFile>, treeErrors: readonly FileError[]):
     else parts.push(content.parts);
   }
   errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
-  return { inventory: assembleInventory(parts), errors };
+  return { inventory: assembleInventory(parts, vpcIds), errors };
 }

@@ -31,9 +31,10 @@ export class FileSource {
   #isUndelivered = false;
   #isClosed = false;
 
-  constructor(roots: readonly string[]) {
+  /** `vpcIds`: of EC2, these VPCs alone; all where there are none. */
+  constructor(roots: readonly string[], vpcIds: readonly string[] = []) {
     this.#roots = roots;
-    this.#cache = new FileCache(roots);
+    this.#cache = new FileCache(roots, vpcIds);
   }
 
   /** Reads what has changed since the last time, or everything. Never rejects for what lies in the directories. */

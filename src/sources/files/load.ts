@@ -6,6 +6,6 @@ import { FileCache } from "./file-cache.ts";
 import type { Loaded } from "./loaded.ts";
 
 /** Reads everything; never throws for what the files hold. */
-export async function loadInventory(roots: readonly string[]): Promise<Loaded> {
-  return (await new FileCache(roots).scan()).loaded;
+export async function loadInventory(roots: readonly string[], vpcIds: readonly string[] = []): Promise<Loaded> {
+  return (await new FileCache(roots, vpcIds).scan()).loaded;
 }

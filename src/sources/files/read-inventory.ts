@@ -30,12 +30,13 @@ export function readParts(file: string, documents: readonly ParsedDocument[]): F
 }
 
 /** `parts` in order of path: of an object that two files hold, the first counts. Findings in order of file and path. */
-export function assembleInventory(parts: readonly FileParts[]): Inventory {
+export function assembleInventory(parts: readonly FileParts[], vpcIds: readonly string[]): Inventory {
   const findings: Finding[] = parts.flatMap((part) => part.findings);
   const report: Report = (finding) => findings.push(finding);
   const ec2 = assembleEc2(
     parts.flatMap((part) => part.ec2),
     report,
+    vpcIds,
   );
   const kubernetes = assembleKubernetes(
     parts.flatMap((part) => part.kubernetes),
