@@ -124,7 +124,7 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
       mkdirSync(dirname(library), { recursive: true });
       const built = spawnSync("g++", ["-shared", "-fPIC", "-o", library, source], { encoding: "utf8" });
       expect([built.status, built.stderr]).toEqual([0, ""]);
-      const { result, counters } = play("flood", ["env", `LD_PRELOAD=${library}`]);
+      const { result, counters } = play("flood", ["env", `LD_PRELOAD=${process.env.LD_PRELOAD ?? ""} ${library}`]);
       expect(result).toMatchObject({ stats: all(5000), left: 0, ids: 5000 });
       expect(counters).toMatchObject({ sent: 5000, passed: 2500, decided: 2500 });
     });
@@ -191,16 +191,21 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
     const able = [...plain, "--inh-caps=+net_admin", "--ambient-caps=+net_admin"];
     const incapableRoot = ["setpriv", "--bounding-set=-net_admin"];
 
-    it("a user with CAP_NET_ADMIN may bind, and is told when a queue is busy", () => {
+    const isReadable = (): boolean => lab.namespace.run([...plain, "test", "-r", process7.pathname]).status === 0;
+
+    it("a user with CAP_NET_ADMIN may bind, and is told when a queue is busy", ({ skip }) => {
+      skip(!isReadable(), "this checkout can't be read by another user");
       expect(play("bind", able).result).toBeNull();
       expect(play("bind twice", able).result).toMatchObject({ code: "VERDICTD_QUEUE_BUSY", errno: 1 });
     });
 
-    it.each([
-      ["a user without it", plain],
-      ["root without it", incapableRoot],
-    ])("%s is told so", (_name, prefix) => {
-      expect(() => play("bind", prefix)).toThrow(/VERDICTD_NO_PRIVILEGE[\s\S]*errno: 1/);
+    it("a user without it is told so", ({ skip }) => {
+      skip(!isReadable(), "this checkout can't be read by another user");
+      expect(() => play("bind", plain)).toThrow(/VERDICTD_NO_PRIVILEGE/);
+    });
+
+    it("root without it is told so", () => {
+      expect(() => play("bind", incapableRoot)).toThrow(/VERDICTD_NO_PRIVILEGE/);
     });
   });
 
