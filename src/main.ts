@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { checkCommand } from "./cli/check.ts";
 import { demoCommand } from "./cli/demo.ts";
+import { diffCommand } from "./cli/diff.ts";
 import { CliExit } from "./cli/exit.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { matrixCommand } from "./cli/matrix.ts";
@@ -23,8 +24,9 @@ const program = new Command("verdictd")
   .addCommand(demoCommand())
   .addCommand(runCommand())
   .addCommand(explainCommand())
+  .addCommand(checkCommand())
   .addCommand(matrixCommand())
-  .addCommand(checkCommand());
+  .addCommand(diffCommand());
 
 for (const command of [program, ...program.commands]) {
   command.exitOverride().showHelpAfterError("(--help lists the flags)");

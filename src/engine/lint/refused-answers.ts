@@ -32,7 +32,7 @@ export const refusedAnswers: LintRule = ({ inventory, program }, report) => {
   const { ec2 } = inventory;
   if (ec2.networkAcls.length === 0) return;
   const origins = new Map(ec2.networkAcls.map((acl) => [acl.id, acl.origin]));
-  const groups = groupEndpoints(listEndpoints(inventory, "apart"), [program]);
+  const groups = groupEndpoints(listEndpoints(inventory, "apart"), program);
   // Ports that nobody mentions aren't offered by anybody.
   const services = listServices([listMentions(inventory)]).filter((s) => hasPorts(s.protocol) && !s.isRest);
   if (groups.length ** 2 * services.length > maxFlows) return;

@@ -4,8 +4,8 @@
  */
 import type { Inventory } from "../../model/inventory.ts";
 import { isSelectable, type Pod } from "../../model/kubernetes.ts";
-import { type Address, addressKey, Family, formatAddress, parseAddress } from "../../net/address.ts";
-import { containsAddress, containsPrefix, formatPrefix, maskAddress, type Prefix } from "../../net/prefix.ts";
+import { type Address, addressKey, formatAddress, parseAddress } from "../../net/address.ts";
+import { containsAddress, containsPrefix, formatPrefix, type Prefix } from "../../net/prefix.ts";
 import { listMentionedPrefixes } from "./mentions.ts";
 
 export interface Endpoint {
@@ -18,6 +18,8 @@ export interface Endpoint {
   readonly addresses: readonly Address[];
   /** The interface whose addresses include a pod's: within it nothing is filtered (SG-90). */
   readonly interfaceId: string | null;
+  /** It stands for what nobody has of a prefix that holds endpoints or networks of the inventory. */
+  readonly isRest: boolean;
 }
 
 /**
@@ -28,19 +30,13 @@ export type OutsidePrefixes = "apart" | "all";
 
 /** In the inventory's order, outside ends first. */
 export function listEndpoints(inventory: Inventory, outside: OutsidePrefixes): readonly Endpoint[] {
-  const inside = [...listInterfaces(inventory), ...listPods(inventory)];
+  const inside = listInside(inventory);
   return [...listOutside([inventory], inside, outside), ...inside];
 }
 
-/** Of several inventories: ends of one name are one, with the addresses that the first one gives it. */
-export function mergeEndpoints(inventories: readonly Inventory[], outside: OutsidePrefixes): readonly Endpoint[] {
-  const inside = new Map<string, Endpoint>();
-  for (const inventory of inventories) {
-    for (const endpoint of [...listInterfaces(inventory), ...listPods(inventory)]) {
-      if (!inside.has(endpoint.name)) inside.set(endpoint.name, endpoint);
-    }
-  }
-  return [...listOutside(inventories, [...inside.values()], outside), ...inside.values()];
+/** The inventory's own, without outside ones. */
+export function listInside(inventory: Inventory): readonly Endpoint[] {
+  return [...listInterfaces(inventory), ...listPods(inventory)];
 }
 
 function listInterfaces({ ec2 }: Inventory): Endpoint[] {
@@ -53,7 +49,7 @@ function listInterfaces({ ec2 }: Inventory): Endpoint[] {
     const isInstance = instanceId !== null && isPrimary && counts.get(instanceId) === 1;
     const name = isInstance ? instanceId : id;
     const kind = isInstance ? "instance" : "interface";
-    return [{ name, reference: name, kind, addresses: primaryOf(addresses), interfaceId: null }];
+    return [{ name, reference: name, kind, addresses: primaryOf(addresses), interfaceId: null, isRest: false }];
   });
 }
 
@@ -73,7 +69,7 @@ function listPods({ ec2, kubernetes }: Inventory): Endpoint[] {
     const name = counts.get(short) === 1 ? short : `${pod.kind}:${short}`;
     const addresses = primaryOf(pod.addresses);
     const interfaceId = interfaces.get(addressKey(addresses[0] as Address)) ?? null;
-    return { name, reference: name, kind: "pod", addresses, interfaceId };
+    return { name, reference: name, kind: "pod", addresses, interfaceId, isRest: false };
   });
 }
 
@@ -100,7 +96,8 @@ const internetCandidates = {
   ipv6: ["2001:db8::1", "2001:db8:ffff:ffff::1", "2606:4700:4700::1111", "2001:4860:4860::8888"],
 } as const;
 
-function listOutside(
+/** The internet first; addresses that none of the inventories gives to anybody. */
+export function listOutside(
   inventories: readonly Inventory[],
   inside: readonly Endpoint[],
   which: OutsidePrefixes,
@@ -110,6 +107,7 @@ function listOutside(
     for (const { addresses } of [...ec2.interfaces, ...kubernetes.pods, ...kubernetes.nodes]) {
       for (const address of addresses) known.add(addressKey(address));
     }
+    for (const { hostAddresses } of kubernetes.pods) for (const a of hostAddresses) known.add(addressKey(a));
   }
   const named = new Map(inventories.flatMap(listMentionedPrefixes).map((prefix) => [formatPrefix(prefix), prefix]));
   const prefixes = [...named.values()];
@@ -127,6 +125,7 @@ function listOutside(
     kind: "outside",
     addresses,
     interfaceId: null,
+    isRest: false,
   };
   const all = inside.flatMap((endpoint) => endpoint.addresses);
   const isApart = (prefix: Prefix): boolean =>
@@ -139,33 +138,25 @@ function listOutside(
       .flatMap((prefix): Endpoint[] => {
         const address = addressOf(prefix, prefixes, known);
         if (address === null) return [];
-        const name = formatPrefix(prefix);
-        return [{ name, reference: formatAddress(address), kind: "outside", addresses: [address], interfaceId: null }];
+        const isRest = !isApart(prefix);
+        const name = isRest ? `others in ${formatPrefix(prefix)}` : formatPrefix(prefix);
+        return [
+          { name, reference: formatAddress(address), kind: "outside", addresses: [address], interfaceId: null, isRest },
+        ];
       }),
   ];
 }
 
-/** Away from the start, where AWS reserves addresses (SG-81). */
-const offsets = [9, 10, 77, 200, 5, 3, 4, 6, 7, 1, 2, 0];
+/** Away from the start, where AWS reserves addresses (SG-81), and some further on, past inner prefixes. */
+const offsets = [9, 10, 77, 200, 5, 3, 4, 6, 7, 1, 2, 0, 0x109, 0x1009, 0x10009, 0x80009, 0x100009, 0x800009];
 
 /** One that nobody has and that no smaller prefix holds; null where none was found. */
 function addressOf(prefix: Prefix, prefixes: readonly Prefix[], known: ReadonlySet<string>): Address | null {
   const inner = prefixes.filter((other) => other.length > prefix.length && containsPrefix(prefix, other));
-  const { address: base, length } = prefix;
-  // Beginnings of the prefix's parts, so that a busy first part doesn't hide the rest.
-  const bits = base.family === Family.ipv4 ? 32 : 128;
-  const parts = [0, 1, 2, 3, 5, 7].map((part): Address => {
-    const shift = Math.max(0, Math.min(24, bits - length - 3));
-    const w3 = length <= bits - 3 ? (base.w3 + part * 2 ** shift) >>> 0 : base.w3;
-    return { ...base, w3 };
-  });
-  for (const part of parts) {
-    for (const offset of offsets) {
-      const address: Address = { ...part, w3: (part.w3 + offset) >>> 0 };
-      if (!containsAddress(prefix, address) || known.has(addressKey(address))) continue;
-      if (!inner.some((other) => containsAddress(other, address))) return address;
-    }
+  for (const offset of offsets) {
+    const address: Address = { ...prefix.address, w3: (prefix.address.w3 + offset) >>> 0 };
+    if (!containsAddress(prefix, address) || known.has(addressKey(address))) continue;
+    if (!inner.some((other) => containsAddress(other, address))) return address;
   }
-  const masked = maskAddress(base, length);
-  return known.has(addressKey(masked)) || inner.some((other) => containsAddress(other, masked)) ? null : masked;
+  return null;
 }

@@ -117,7 +117,8 @@ export class FlowJudge {
 }
 
 /** ICMP is IPv4's, ICMPv6 IPv6's (SG-11). */
-function fits({ protocol }: Service, [source, destination]: readonly [Address, Address]): boolean {
+function fits({ protocol, isEcho }: Service, [source, destination]: readonly [Address, Address]): boolean {
+  if (isEcho) return true;
   const own = protocol === Protocol.icmp ? Family.ipv4 : protocol === Protocol.icmpv6 ? Family.ipv6 : Family.none;
   if (own === Family.none) return true;
   const family = source.family === Family.none ? destination.family : source.family;
@@ -127,15 +128,16 @@ function fits({ protocol }: Service, [source, destination]: readonly [Address, A
 function fill(
   view: FlowView,
   [source, destination]: readonly [Address, Address],
-  { protocol, port, icmpType, icmpCode }: Service,
+  { protocol, port, icmpType, icmpCode, isEcho }: Service,
   sourcePort: number,
 ): void {
+  const isEcho6 = isEcho && (source.family === Family.ipv6 || destination.family === Family.ipv6);
   copyAddress(view.source, source);
   copyAddress(view.destination, destination);
-  view.protocol = protocol;
+  view.protocol = isEcho6 ? Protocol.icmpv6 : protocol;
   view.sourcePort = hasPorts(protocol) ? sourcePort : 0;
   view.destinationPort = port;
-  view.icmpType = icmpType;
+  view.icmpType = isEcho6 ? 128 : icmpType;
   view.icmpCode = icmpCode;
   view.viaService = false;
   view.isFragment = false;

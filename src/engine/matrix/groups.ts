@@ -7,42 +7,44 @@ import type { Program } from "../program.ts";
 import type { Endpoint } from "./endpoints.ts";
 
 export interface EndpointGroup {
-  /** That of its only member; `shop/web-… (12)` for several. */
+  /** That of its only member; `shop/web-1 +11` for several. */
   readonly name: string;
   /** At least one. */
   readonly members: readonly Endpoint[];
 }
 
-/** In order of their first members; `distinguish` adds to what tells endpoints apart. */
-export function groupEndpoints(
-  endpoints: readonly Endpoint[],
-  programs: readonly Program[],
-  distinguish: (endpoint: Endpoint) => string = () => "",
-): readonly EndpointGroup[] {
-  const groups = new Map<string, Endpoint[]>();
-  for (const endpoint of endpoints) {
-    const classes = endpoint.addresses.map((address) =>
-      programs.flatMap((program) => [address.family, ...program.evaluators.map((e) => e.compiled.classOf(address))]),
-    );
-    // The internet is itself, and so is each outside prefix that has a class of its own.
-    const key = JSON.stringify([
-      endpoint.kind === "outside",
-      endpoint.name === "internet",
-      classes,
-      endpoint.interfaceId,
-      distinguish(endpoint),
-    ]);
+/** In order of their first members. */
+export function groupEndpoints(endpoints: readonly Endpoint[], program: Program): readonly EndpointGroup[] {
+  return groupBy(endpoints, (endpoint) => classKey(endpoint, program)).map((members) => {
+    return { name: nameGroup(members.map((member) => member.name)), members };
+  });
+}
+
+/** Equal for endpoints that the program judges alike. */
+export function classKey({ kind, name, addresses, interfaceId }: Endpoint, program: Program): string {
+  const classes = addresses.map((address) => [
+    address.family,
+    ...program.evaluators.map((evaluator) => evaluator.compiled.classOf(address)),
+  ]);
+  // The internet is itself, and outside prefixes aren't mixed with what the inventory holds.
+  return JSON.stringify([kind === "outside", name === "internet", interfaceId, classes]);
+}
+
+/** In order of their first members. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
     const members = groups.get(key);
-    if (members) members.push(endpoint);
-    else groups.set(key, [endpoint]);
+    if (members) members.push(item);
+    else groups.set(key, [item]);
   }
-  return [...groups.values()].map((members) => ({ name: nameOf(members), members }));
+  return [...groups.values()];
 }
 
 /** `shop/web-1 +11`: one of them, and how many more. */
-function nameOf([first, ...others]: readonly Endpoint[]): string {
-  const { name } = first as Endpoint;
-  return others.length === 0 ? name : `${name} +${others.length}`;
+export function nameGroup([first = "", ...others]: readonly string[]): string {
+  return others.length === 0 ? first : `${first} +${others.length}`;
 }
 
 /** Two ends that stand for a flow between groups; null where there is only one end. */

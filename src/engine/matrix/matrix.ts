@@ -45,7 +45,7 @@ export class TooManyFlows extends Error {
 /** `services` null: those that policies and endpoints mention. Throws TooManyFlows. */
 export function buildMatrix(inventory: Inventory, program: Program, services: readonly Service[] | null): Matrix {
   const asked = services ?? listServices([listMentions(inventory)]);
-  const groups = groupEndpoints(listEndpoints(inventory, "apart"), [program]);
+  const groups = groupEndpoints(listEndpoints(inventory, "apart"), program);
   if (groups.length ** 2 * asked.length * flowFamilies.length > maxFlows) {
     throw new TooManyFlows(groups.length, asked.length);
   }

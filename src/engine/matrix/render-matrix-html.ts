@@ -124,8 +124,11 @@ function describeCell(matrix: Matrix, names: EndpointNames, column: MatrixColumn
 }
 
 /** What `explain` needs to be asked about the column's first service. */
-function flagsOf({ services }: MatrixColumn): string {
-  const { protocol, port, icmpType, icmpCode } = services[0] as Service;
+function flagsOf({ services, cells }: MatrixColumn): string {
+  const { protocol, port, icmpType, icmpCode, isEcho } = services[0] as Service;
+  // A ping is of the first family that there is.
+  if (isEcho && cells.every((cell, i) => cell < 0 || i % flowFamilies.length > 0)) return "--protocol icmpv6";
+  if (isEcho) return "--protocol icmp";
   const name = `--protocol ${formatProtocol(protocol)}`;
   if (hasPorts(protocol)) return `${name} --port ${port}`;
   return isIcmp(protocol) ? `${name} --icmp-type ${icmpType} --icmp-code ${icmpCode}` : name;

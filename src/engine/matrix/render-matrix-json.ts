@@ -37,12 +37,12 @@ function* listFlows(matrix: Matrix, column: MatrixColumn, source: number): Gener
   for (const number of new Set(numbers.filter((n) => n >= 0))) {
     const decision = matrix.decisions[number];
     if (!decision) continue;
-    const families = flowFamilies.filter((_, f) => numbers[f] === number).map(formatFamily);
-    for (const service of servicesByProtocol(column.services)) {
+    const families = flowFamilies.filter((_, f) => numbers[f] === number);
+    for (const [own, service] of servicesByProtocol(column.services, families)) {
       const flow = {
         from: matrix.groups[source]?.name,
         to: matrix.groups[column.destination]?.name,
-        families,
+        families: own.map(formatFamily),
         ...service,
         state: decision.state,
       };
@@ -51,21 +51,32 @@ function* listFlows(matrix: Matrix, column: MatrixColumn, source: number): Gener
   }
 }
 
-/** As `explain` takes them; `ports` says what the one `port` stands for. */
-export function servicesByProtocol(services: readonly Service[]): readonly object[] {
-  const result: object[] = [];
-  const protocols = new Set(services.map((service) => service.protocol));
-  for (const protocol of protocols) {
+/** As `explain` takes them, with the families they are of; `ports` says what the one `port` stands for. */
+export function servicesByProtocol(
+  services: readonly Service[],
+  families: readonly Family[],
+): readonly (readonly [readonly Family[], object])[] {
+  const result: (readonly [readonly Family[], object])[] = [];
+  for (const protocol of new Set(services.map((service) => service.protocol))) {
     const own = services.filter((service) => service.protocol === protocol);
     const name = formatProtocol(protocol);
     const known = /^\d/.test(name) ? protocol : name;
     const [first] = own;
-    if (hasPorts(protocol) && first) result.push({ protocol: known, port: first.port, ports: formatPorts(own) });
-    else if (isIcmp(protocol)) {
-      for (const { icmpType, icmpCode } of own) result.push({ protocol: known, icmpType, icmpCode });
-    } else result.push({ protocol: known });
+    if (hasPorts(protocol) && first) {
+      result.push([families, { protocol: known, port: first.port, ports: formatPorts(own) }]);
+    } else if (!isIcmp(protocol)) result.push([families, { protocol: known }]);
+    for (const { icmpType, icmpCode, isEcho } of isIcmp(protocol) ? own : []) {
+      if (!isEcho) result.push([families, { protocol: known, icmpType, icmpCode }]);
+      for (const family of isEcho ? families : []) result.push([[family], echoOf(family)]);
+    }
   }
   return result;
+}
+
+function echoOf(family: Family): object {
+  return family === Family.ipv6
+    ? { protocol: "icmpv6", icmpType: 128, icmpCode: 0 }
+    : { protocol: "icmp", icmpType: 8, icmpCode: 0 };
 }
 
 export function formatFamily(family: Family): string {

@@ -17,6 +17,8 @@ export interface Service {
   readonly port: number;
   readonly icmpType: number;
   readonly icmpCode: number;
+  /** Echo requests of either family, by the family's own protocol. */
+  readonly isEcho: boolean;
 }
 
 /** Several inventories give the ports that none of them tells apart. Ascending by protocol, then by port. */
@@ -39,11 +41,14 @@ export function listServices(mentions: readonly Mentions[]): readonly Service[] 
 /** One port of one protocol, or a protocol without ports; ICMP is the echo request. */
 export function singleService(protocol: number, port: number): Service {
   if (!hasPorts(protocol)) return withoutPorts(protocol, isIcmp(protocol) ? echoRequest(protocol) : 0, 0);
-  return { protocol, ranges: [{ from: port, to: port }], isRest: false, port, icmpType: 0, icmpCode: 0 };
+  return { protocol, ranges: [{ from: port, to: port }], isRest: false, port, icmpType: 0, icmpCode: 0, isEcho: false };
 }
 
 /** Port 0 is nobody's: no client can name it. */
 function cutPorts(protocol: number, mentioned: readonly PortRange[]): readonly Service[] {
+  const service = (ranges: readonly PortRange[], isRest: boolean, port: number): Service => {
+    return { protocol, ranges, isRest, port, icmpType: 0, icmpCode: 0, isEcho: false };
+  };
   const starts = new Set([1]);
   for (const { from, to } of mentioned) starts.add(Math.max(1, from)).add(to + 1);
   const sorted = [...starts].filter((start) => start <= 65535).sort((a, b) => a - b);
@@ -52,10 +57,10 @@ function cutPorts(protocol: number, mentioned: readonly PortRange[]): readonly S
   sorted.forEach((from, i) => {
     const to = (sorted[i + 1] ?? 65536) - 1;
     if (!mentioned.some((range) => range.from <= from && range.to >= to)) rest.push({ from, to });
-    else services.push({ protocol, ranges: [{ from, to }], isRest: false, port: from, icmpType: 0, icmpCode: 0 });
+    else services.push(service([{ from, to }], false, from));
   });
   const last = rest.at(-1);
-  if (last) services.push({ protocol, ranges: rest, isRest: true, port: last.from, icmpType: 0, icmpCode: 0 });
+  if (last) services.push(service(rest, true, last.from));
   return services;
 }
 
@@ -65,9 +70,10 @@ function listIcmp(mentions: readonly Mentions[]): readonly Service[] {
     found.set(`${protocol} ${type} ${code}`, withoutPorts(protocol, type, code));
   };
   for (const { protocol, type, code } of mentions.flatMap((m) => m.icmp)) {
-    add(protocol, echoRequest(protocol), 0);
+    found.set("echo", { ...withoutPorts(Protocol.icmp, echoRequest(Protocol.icmp), 0), isEcho: true });
     // An answer is judged with the flow that it answers.
-    if (type !== null && type !== answeringIcmpType(protocol, echoRequest(protocol))) add(protocol, type, code ?? 0);
+    const isEcho = type === echoRequest(protocol) || type === answeringIcmpType(protocol, echoRequest(protocol));
+    if (type !== null && !isEcho) add(protocol, type, code ?? 0);
   }
   return [...found.values()].sort(
     (a, b) => a.protocol - b.protocol || a.icmpType - b.icmpType || a.icmpCode - b.icmpCode,
@@ -75,7 +81,7 @@ function listIcmp(mentions: readonly Mentions[]): readonly Service[] {
 }
 
 function withoutPorts(protocol: number, icmpType: number, icmpCode: number): Service {
-  return { protocol, ranges: [], isRest: false, port: 0, icmpType, icmpCode };
+  return { protocol, ranges: [], isRest: false, port: 0, icmpType, icmpCode, isEcho: false };
 }
 
 /** RFC 792, RFC 4443. */
@@ -83,24 +89,34 @@ function echoRequest(protocol: number): number {
   return protocol === Protocol.icmpv6 ? 128 : 8;
 }
 
-/** `tcp 80,8000-8100`, `udp any but 53`, `ping`; `anything` where `some` are all of `all`. */
+/** `tcp 80,8000-8100`, `tcp+udp any but 53`, `ping`; `anything` where `some` are all of `all`, and those are all that there is. */
 export function formatServices(some: readonly Service[], all: readonly Service[]): string {
-  if (some.length === all.length && some.length > 1) return "anything";
-  const protocols = [...new Set(some.map((service) => service.protocol))];
-  return protocols.map((protocol) => formatProtocolServices(protocol, some, all)).join("; ");
+  if (some.length === all.length && some.some((service) => service.isRest)) return "anything";
+  const names = new Map<string, string[]>();
+  for (const protocol of new Set(some.map((service) => service.protocol))) {
+    const [name, what] = formatProtocolServices(protocol, some, all);
+    names.set(what, [...(names.get(what) ?? []), name]);
+  }
+  return [...names].map(([what, own]) => `${own.join("+")} ${what}`.trim()).join("; ");
 }
 
-function formatProtocolServices(protocol: number, some: readonly Service[], all: readonly Service[]): string {
+/** `tcp` and `80,443`; what is the same for several protocols is said once. */
+function formatProtocolServices(
+  protocol: number,
+  some: readonly Service[],
+  all: readonly Service[],
+): readonly [name: string, what: string] {
   const own = some.filter((service) => service.protocol === protocol);
   const name = /^\d/.test(formatProtocol(protocol)) ? `protocol ${protocol}` : formatProtocol(protocol);
-  if (isIcmp(protocol)) return own.map(formatIcmp).join(",");
-  if (!hasPorts(protocol)) return name;
-  if (!own.some((service) => service.isRest)) return `${name} ${formatPorts(own)}`;
+  if (isIcmp(protocol)) return [own.map(formatIcmp).join(","), ""];
+  if (!hasPorts(protocol)) return [name, ""];
+  if (!own.some((service) => service.isRest)) return [name, formatPorts(own)];
   const missing = all.filter((service) => service.protocol === protocol && !some.includes(service));
-  return missing.length === 0 ? `${name} any` : `${name} any but ${formatPorts(missing)}`;
+  return [name, missing.length === 0 ? "any" : `any but ${formatPorts(missing)}`];
 }
 
-function formatIcmp({ protocol, icmpType, icmpCode }: Service): string {
+function formatIcmp({ protocol, icmpType, icmpCode, isEcho }: Service): string {
+  if (isEcho) return "ping";
   if (icmpType === echoRequest(protocol)) return protocol === Protocol.icmp ? "ping" : "ping6";
   return `${formatProtocol(protocol)} ${icmpType}/${icmpCode}`;
 }
