@@ -13,9 +13,11 @@ import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import { buildProgram } from "../engine/compile.ts";
 import { builtinEvaluators } from "../engine/evaluators.ts";
+import type { ProgramData } from "../engine/program.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
+import { readHostAddresses } from "../kernel/links.ts";
 import { type Probe, probeKernel } from "../kernel/probe.ts";
 import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
@@ -27,6 +29,7 @@ import { Metrics } from "../telemetry/metrics.ts";
 import type { Readiness } from "../telemetry/readiness.ts";
 import { type Captured, captureAll } from "./captures.ts";
 import { ConfigurationError } from "./configuration-error.ts";
+import { withHostAddresses } from "./host-addresses.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
@@ -215,7 +218,7 @@ export class Agent {
     const datapath = this.#datapath;
     if (firewall === null || datapath === null) return;
     const epoch = this.#epoch + 1;
-    const program = buildProgram(inventory, this.#options.knobs, epoch);
+    const program = this.#compile(inventory, epoch);
     const captured = captureAll(builtinEvaluators, inventory, this.#options.knobs);
     firewall.sweepEpoch(epoch);
     await datapath.useProgram(program);
@@ -228,6 +231,11 @@ export class Agent {
     this.#reportFindings(inventory);
     this.#log.info({ epoch, managed: sizeOf(captured.managed) }, "enforcing a change");
     this.#listeners.onEvent({ event: "epoch", epoch });
+  }
+
+  #compile(inventory: Inventory, epoch: number): ProgramData {
+    const host = readHostAddresses(loadAddon());
+    return buildProgram(withHostAddresses(inventory, host), this.#options.knobs, epoch);
   }
 
   #startDatapath(): Datapath {
@@ -245,7 +253,7 @@ export class Agent {
         rejects: knobs.denyAction === "reject",
         midstreamAdoptSeconds: knobs.midstreamAdoptSeconds,
         counters: this.#counters.buffer,
-        program: buildProgram(this.#inventory as Inventory, knobs, this.#epoch),
+        program: this.#compile(this.#inventory as Inventory, this.#epoch),
       },
       (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
       (error) => this.#listeners.onFatal(error),

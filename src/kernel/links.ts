@@ -2,8 +2,9 @@
  * What rtnetlink says of this namespace's interfaces: names, bridges and their ports, addresses. Read only.
  * Source: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h.
  */
-import { type Address, fromBytes } from "../net/address.ts";
-import type { NetlinkClient } from "./netlink-client.ts";
+import { type Address, Family, fromBytes } from "../net/address.ts";
+import type { Addon } from "./addon.ts";
+import { NetlinkClient, NetlinkProtocol } from "./netlink-client.ts";
 import {
   decodeAttributes,
   decodeHostUint32,
@@ -82,6 +83,22 @@ export function listAddresses(client: NetlinkClient): readonly LinkAddress[] {
         prefixLength: message[NLMSG_HDRLEN + 1] ?? 0,
       };
     });
+}
+
+/** The addresses by which others know this host: those of every interface but the loopback ones. Blocks. */
+export function readHostAddresses(addon: Pick<Addon, "NetlinkSocket">): readonly Address[] {
+  const client = new NetlinkClient(addon, NetlinkProtocol.route);
+  try {
+    return listAddresses(client)
+      .map(({ address }) => address)
+      .filter((address) => !isLoopback(address));
+  } finally {
+    client.close();
+  }
+}
+
+function isLoopback({ family, w0, w1, w2, w3 }: Address): boolean {
+  return family === Family.ipv4 ? w3 >>> 24 === 127 : w0 === 0 && w1 === 0 && w2 === 0 && w3 === 1;
 }
 
 function readLink(message: Uint8Array): Link {
