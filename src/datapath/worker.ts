@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { loadProgram } from "../engine/compile.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
+import { KernelError } from "../kernel/error.ts";
 import { epochBits } from "../model/epoch.ts";
 import { markVerdict } from "../model/mark.ts";
 import { NF_ACCEPT, NF_DROP } from "./answer.ts";
@@ -46,6 +47,14 @@ socket.start(
     counters.countLatency(socket.send(), count);
   },
   (error) => {
+    // The socket is gone: nothing is judged any more, so this thread has nothing left to do. Thrown outside the
+    // callback, where it ends the thread and reaches the agent.
+    if (error instanceof KernelError) {
+      setImmediate(() => {
+        throw error;
+      });
+      return;
+    }
     counters.add(Counter.callbackErrors, 1);
     say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   },
