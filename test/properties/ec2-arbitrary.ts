@@ -166,7 +166,7 @@ const traffic = fc.oneof(
   },
 );
 
-function permission(families: Families): fc.Arbitrary<unknown> {
+export function permission(families: Families): fc.Arbitrary<unknown> {
   const list = <T>(element: fc.Arbitrary<T>, maxLength = 2) => fc.array(seldom(element, junk), { maxLength });
   const ipv4 = cidr4().map((CidrIp) => ({ CidrIp }));
   // An IPv4 text in IPv6's list and the other way round match nothing (SG-21).
