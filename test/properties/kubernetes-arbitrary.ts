@@ -370,6 +370,7 @@ export function kubernetesObjects(families: Families): fc.Arbitrary<Json[]> {
       x: labels,
       y: fc.option(labels, { nil: null }),
       nodeLabels: labels,
+      hasNode: fc.constantFrom(true, true, false),
       pods: fc.tuple(...podAddresses[4].map((_, i) => fc.option(pod(i, families), { freq: 5, nil: null }))),
       policies: some([..."abcde"].map((n) => networkPolicy(`np-${n}`, families))),
       admin: some([anp("one", families), anp("two", families)]),
@@ -377,10 +378,11 @@ export function kubernetesObjects(families: Families): fc.Arbitrary<Json[]> {
       cluster: some([cnp("one", families), cnp("three", families), cnp("four", families)]),
       baseline: some([banp("default", families), banp("another", families)]),
     })
-    .map(({ x, y, nodeLabels, pods, policies, admin, cluster, baseline }) => [
+    .map(({ x, y, nodeLabels, hasNode, pods, policies, admin, cluster, baseline }) => [
       { apiVersion: "v1", kind: "Namespace", metadata: { name: "x", labels: x } },
       ...(y === null ? [] : [{ apiVersion: "v1", kind: "Namespace", metadata: { name: "y", labels: y } }]),
-      node("n1", 0, nodeLabels),
+      // A node without an object is known by what its pods say of it (NP-56).
+      ...(hasNode ? [node("n1", 0, nodeLabels)] : []),
       node("n2", 1, { a: "1" }),
       ...[...pods, ...policies, ...admin, ...cluster, ...baseline].filter((object) => object !== null),
     ]);

@@ -107,8 +107,8 @@ export function world(
         ? fc.constant([])
         : fc.oneof({ weight: 8, arbitrary: kubernetesObjects(families) }, fc.constant([])),
     knobs: fc.oneof(
-      { weight: 3, arbitrary: fc.constant([]) },
-      fc.uniqueArray(fc.constantFrom(...settings), { maxLength: 2 }),
+      { weight: 1, arbitrary: fc.constant([]) },
+      fc.uniqueArray(fc.constantFrom(...settings), { maxLength: 3 }),
     ),
     flows: fc.array(flow(families), { minLength: flowCount, maxLength: flowCount }),
   });
