@@ -1,8 +1,10 @@
 /** A connected UDP socket in a namespace that has sent one datagram, and the ICMP error that reaches it. */
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Namespace } from "./namespace.ts";
 
 export class UdpVictim {
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
   constructor(namespace: Namespace, address: string, port: number, waitMs = 1000) {
@@ -12,8 +14,11 @@ export class UdpVictim {
       `const s=require("dgram").createSocket("udp${address.includes(":") ? 6 : 4}");
        s.on("error",e=>{console.log(e.code);process.exit()});
        s.connect(${port},"${address}",()=>{s.send("x");console.log(s.address().port)});
-       setTimeout(()=>{console.log("silent");process.exit()},${waitMs})`,
+       process.stdin.once("data",()=>setTimeout(()=>{console.log("silent");process.exit()},${waitMs}))`,
     ]);
+    this.#child = child;
+    // It ends with its error; nobody reads the question then.
+    child.stdin.on("error", () => {});
     this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   }
 
@@ -21,8 +26,9 @@ export class UdpVictim {
     return Number((await this.#lines.next()).value);
   }
 
-  /** `silent`, or the socket's error. */
+  /** The socket's error, or `silent` where none has come `waitMs` after this was asked. */
   async outcome(): Promise<string> {
+    this.#child.stdin.write("?\n");
     return String((await this.#lines.next()).value);
   }
 }
