@@ -70,8 +70,8 @@ describe.skipIf(skipReason !== null)("random policies, enforced and explained", 
       expect(differences).toEqual([]);
       // A seed that closes or opens nearly all would show nothing.
       const share = expected.filter(Boolean).length / expected.length;
-      expect(share).toBeGreaterThan(0.05);
-      expect(share).toBeLessThan(0.95);
+      expect(share).toBeGreaterThan(0.2);
+      expect(share).toBeLessThan(0.8);
     },
     30_000,
   );

@@ -2,6 +2,7 @@
 import { list, node } from "./kubernetes.ts";
 import { labEndpoints, labSubnets } from "./random-lab.ts";
 import {
+  allEgress,
   describeInstances,
   describeNetworkAcls,
   describeSecurityGroups,
@@ -56,8 +57,8 @@ export function randomPolicy(seed: number): PolicyFiles {
     "groups.json": describeSecurityGroups(
       groupIds.map((id) => ({
         id,
-        ingress: random.times(1, 4, () => permission(random)),
-        egress: random.times(1, 3, () => permission(random)),
+        ingress: random.times(3, 6, () => permission(random)),
+        egress: random.chance(0.6) ? allEgress : random.times(2, 4, () => permission(random)),
       })),
     ),
     "acls.json": describeNetworkAcls([
@@ -87,9 +88,9 @@ export function randomPolicy(seed: number): PolicyFiles {
 }
 
 function permission(random: Random): PermissionRow {
-  const protocol = random.one(["tcp", "tcp", "udp", "-1", "icmp", "icmpv6"] as const);
+  const protocol = random.one(["tcp", "tcp", "udp", "-1", "-1", "icmp", "icmpv6"] as const);
   const peers = [
-    ...random.some(networks, 0, 2).flatMap((pair) => random.some(pair, 1, 2)),
+    ...random.some(networks, 1, 3).flatMap((pair) => random.some(pair, 1, 2)),
     ...random.some(groupIds, 0, 2),
   ];
   if (protocol === "-1") return { protocol, peers };
@@ -116,7 +117,7 @@ function entries(random: Random): EntryRow[] {
             ports: ephemeral,
           }))
         : []),
-      ...(random.chance(0.7) ? [{ number: 200 + i, action: "allow" as const, egress, protocol: "-1", cidr }] : []),
+      ...(random.chance(0.8) ? [{ number: 200 + i, action: "allow" as const, egress, protocol: "-1", cidr }] : []),
     ]);
     return [...chance, ...rest];
   });
@@ -139,7 +140,7 @@ function entry(random: Random, egress: boolean, number: number, action: "allow" 
 
 function networkPolicyOf(random: Random, index: number): object {
   const rules = (key: "from" | "to") =>
-    random.times(0, 3, () => ({
+    random.times(1, 4, () => ({
       ...(random.chance(0.8) ? { [key]: random.times(1, 3, () => peer(random)) } : {}),
       ...(random.chance(0.6) ? { ports: random.times(1, 2, () => policyPort(random)) } : {}),
     }));
