@@ -112,7 +112,9 @@ function formatProtocolServices(
   if (!hasPorts(protocol)) return [name, ""];
   if (!own.some((service) => service.isRest)) return [name, formatPorts(own)];
   const missing = all.filter((service) => service.protocol === protocol && !some.includes(service));
-  return [name, missing.length === 0 ? "any" : `any but ${formatPorts(missing)}`];
+  if (missing.length === 0) return [name, "any"];
+  const [plain, but] = [formatPorts(own), `any but ${formatPorts(missing)}`];
+  return [name, plain.length < but.length ? plain : but];
 }
 
 function formatIcmp({ protocol, icmpType, icmpCode, isEcho }: Service): string {

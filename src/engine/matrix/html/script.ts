@@ -113,11 +113,11 @@ function update() {
   const found = data.rows.map((group) => wanted === "" || has(group));
   const any = found.some(Boolean);
   // A name stands for its row and its columns.
-  const shown = data.columns.map((column) => (closed.checked || !columnHeads[data.columns.indexOf(column)].classList.contains("shut")));
+  const shown = data.columns.map((column, c) => closed.checked || !columnHeads[c].classList.contains("shut"));
   rows.forEach((row, r) => {
     for (const cell of [...row.cells].slice(1)) {
       const column = data.columns[Number(cell.dataset.c)];
-      cell.classList.toggle("gone", any && !found[r] && !found[column.to]);
+      cell.classList.toggle("faded", any && !found[r] && !found[column.to]);
     }
     row.classList.toggle("gone", any && !found[r] && !data.columns.some((column, c) => shown[c] && found[column.to]));
   });

@@ -30,7 +30,7 @@ thead tr:first-child th { top: 0; height: 32px; border-left: 1px solid var(--lin
 thead tr:nth-child(2) th { top: 32px; }
 th.service { font-weight: 400; color: var(--dim); vertical-align: bottom; padding: 2px 6px 6px; text-align: center;
   border-bottom: 1px solid var(--line); }
-th.service span { display: inline-block; max-width: 130px; white-space: normal; font-size: 12px; line-height: 1.25; }
+th.service span { display: inline-block; width: max-content; max-width: 130px; white-space: normal; font-size: 12px; line-height: 1.25; }
 th.corner { left: 0; z-index: 3; color: var(--dim); font-weight: 400; vertical-align: bottom; border-left: 0 !important;
   border-bottom: 1px solid var(--line); border-right: 1px solid var(--line); }
 tbody th { position: sticky; left: 0; z-index: 1; background: var(--panel); padding: 3px 12px; max-width: 320px;
@@ -45,6 +45,7 @@ td.none { color: var(--dim); }
 td.lit { outline: 2px solid var(--dim); outline-offset: -2px; }
 td:focus, input:focus-visible { outline: 3px solid var(--focus); outline-offset: -3px; }
 table:not(.all) .shut, .gone { display: none; }
+td.faded:not(:focus) { opacity: .22; }
 #why { border-top: 1px solid var(--line); background: var(--panel); padding: 12px 20px 16px; min-height: 132px;
   max-height: 40vh; overflow: auto; }
 #why h2 { margin: 0 0 4px; font-size: 15px; }
