@@ -70,8 +70,8 @@ describe.skipIf(skipReason !== null)("random policies, enforced and explained", 
       expect(differences).toEqual([]);
       // A seed that closes or opens nearly all would show nothing.
       const share = expected.filter(Boolean).length / expected.length;
-      expect(share).toBeGreaterThan(0.2);
-      expect(share).toBeLessThan(0.8);
+      expect(share).toBeGreaterThan(0.1);
+      expect(share).toBeLessThan(0.9);
     },
     30_000,
   );
