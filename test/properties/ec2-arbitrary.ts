@@ -70,7 +70,7 @@ function nic(i: number, families: Families) {
       ),
       hasSubnet: seldom(fc.constant(true), fc.constant(false)),
       state: fc.constantFrom<string | null>("running", "running", "running", "stopped", null, null),
-      isSecond: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+      isSecond: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
     })
     .map(({ second, which, groups, hasSubnet, state, isSecond }) => {
       const slots = [...new Set(isSecond ? [i, second] : [i])];

@@ -111,10 +111,12 @@ function npPeer(families: Families): fc.Arbitrary<unknown> {
 }
 
 function npRule(peers: "from" | "to", families: Families): fc.Arbitrary<unknown> {
+  const ports = fc.array(npPort, { maxLength: 2 });
   return seldom(
-    fc.record(
-      { [peers]: fc.array(npPeer(families), { maxLength: 2 }), ports: fc.array(npPort, { maxLength: 2 }) },
-      { requiredKeys: [] },
+    fc.oneof(
+      fc.record({ [peers]: fc.array(npPeer(families), { minLength: 1, maxLength: 2 }) }),
+      fc.record({ ports: fc.array(npPort, { minLength: 1, maxLength: 2 }) }),
+      fc.record({ [peers]: fc.array(npPeer(families), { maxLength: 2 }), ports }, { requiredKeys: [] }),
     ),
     fc.constantFrom<unknown>(null, "all", { [peers]: {} }, { ports: 80 }, { [peers === "from" ? "to" : "from"]: [] }),
   );
@@ -126,8 +128,14 @@ function npSpec(families: Families): fc.Arbitrary<unknown> {
       {
         podSelector: selector,
         policyTypes: seldom(fc.subarray(["Ingress", "Egress"]), fc.constantFrom<unknown>(["Both"], "Ingress", null)),
-        ingress: seldom(fc.array(npRule("from", families), { maxLength: 3 }), fc.constantFrom<unknown>(null, {})),
-        egress: seldom(fc.array(npRule("to", families), { maxLength: 3 }), fc.constantFrom<unknown>(null, {})),
+        ingress: seldom(
+          fc.array(npRule("from", families), { maxLength: 3, size: "+1" }),
+          fc.constantFrom<unknown>(null, {}),
+        ),
+        egress: seldom(
+          fc.array(npRule("to", families), { maxLength: 3, size: "+1" }),
+          fc.constantFrom<unknown>(null, {}),
+        ),
       },
       { requiredKeys: [] },
     ),
@@ -289,7 +297,7 @@ function cnp(name: string, families: Families): fc.Arbitrary<Json> {
 }
 
 const containerPort = fc.record(
-  { name: fc.constantFrom("web", "dns"), containerPort: port, protocol },
+  { name: fc.constantFrom("web", "dns"), containerPort: fc.constantFrom(53, 80, 80, 443), protocol },
   { requiredKeys: ["name", "containerPort"] },
 );
 
