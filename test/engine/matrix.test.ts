@@ -220,6 +220,17 @@ describe("renderings", () => {
     for (const line of narrow.filter((one) => one.startsWith("from"))) expect(line.length).toBeLessThanOrEqual(60);
   });
 
+  test("many groups are a list of destinations", () => {
+    const numbers = Array.from({ length: 45 }, (_, i) => i);
+    const many = inventoryOf([
+      ...numbers.map((i) => pod(`shop/web-${i}`, [`10.1.0.${i + 1}`])),
+      ...numbers.slice(1).map((i) => closed(`shop/p-${i}`, `web-${i}`)),
+    ]);
+    const [head, line, ...rest] = renderMatrixText(matrixOf(many), style, 100).split("\n");
+    expect([head, line]).toEqual(["to shop/web-0", "  anything  open to everybody"]);
+    expect(rest).toContain("Not shown: what nobody reaches (44 columns; --json and --html have them).");
+  });
+
   test("JSON is one document with explain's keys", () => {
     const json = JSON.parse([...renderMatrixJson(matrix)].join("")) as {
       groups: { name: string; members: unknown[] }[];

@@ -1,9 +1,16 @@
-/** The matrix for a terminal: rows are sources, columns are what a destination offers; a word names who closes it. */
+/**
+ * The matrix for a terminal: rows are sources, columns are what a destination offers; a word names who closes it. A
+ * large one is a list of destinations.
+ */
 import type { ExplainStyle } from "../render-explain.ts";
 import { type CellWord, noAnswerMeaning, wordOf } from "./cell-words.ts";
 import { isClosedToAll, type Matrix, type MatrixColumn } from "./matrix.ts";
+import { renderMatrixList } from "./render-matrix-list.ts";
 
 const tones = { good: "good", bad: "bad", half: null, none: "dim" } as const;
+
+/** Tables with more rows than a screen has are lists. */
+const maxTableGroups = 40;
 
 /** Lines of at most `width` characters where the names allow it, each with its newline. */
 export function renderMatrixText(matrix: Matrix, style: ExplainStyle, width: number): string {
@@ -11,8 +18,9 @@ export function renderMatrixText(matrix: Matrix, style: ExplainStyle, width: num
   const shown = columns.filter((column) => !isClosedToAll(matrix, column));
   const nameWidth = Math.max(0, ...groups.map((group) => group.name.length));
   const cells = shown.map((column) => groups.map((_, source) => wordOf(matrix, column, source)));
-  const lines: string[] = [];
-  for (const block of cutBlocks(matrix, shown, cells, width - nameWidth)) {
+  const lines: string[] = groups.length > maxTableGroups ? renderMatrixList(matrix, shown, style) : [];
+  const blocks = groups.length > maxTableGroups ? [] : cutBlocks(matrix, shown, cells, width - nameWidth);
+  for (const block of blocks) {
     if (lines.length > 0) lines.push("");
     lines.push(...renderBlock(matrix, shown, cells, block, nameWidth, style));
   }
@@ -117,6 +125,10 @@ function renderNotes(
     );
   }
   const several = matrix.groups.filter((group) => group.members.length > 1);
+  if (matrix.groups.length > maxTableGroups) {
+    if (several.length > 0) notes.push("A name with +N stands for N more like it; --json has their names.");
+    return notes.map((note) => style.dim(note));
+  }
   return [
     ...notes.map((note) => style.dim(note)),
     ...several.map((group) => style.dim(`${group.name}: ${listNames(group.members.map((member) => member.name))}`)),
