@@ -17,7 +17,7 @@ import {
 
 type Json = Record<string, unknown>;
 
-const namespaces = ["x", "y", "z"];
+const namespaces = ["x", "y", "z", "default"];
 const space = fc.constantFrom(...namespaces);
 
 const selector: fc.Arbitrary<unknown> = seldom(
@@ -143,11 +143,19 @@ function npSpec(families: Families): fc.Arbitrary<unknown> {
   );
 }
 
+/** NP-12: without a namespace it is in `default`, without a readable name it is nothing. */
+function metadataOf(name: string): fc.Arbitrary<Json> {
+  return seldom(
+    space.map((namespace): Json => ({ namespace, name })),
+    fc.constantFrom<Json>({ name }, { namespace: "x" }, { namespace: "x", name: 7 }, { namespace: 7, name }),
+  );
+}
+
 export function networkPolicy(name: string, families: Families): fc.Arbitrary<Json> {
-  return fc.record({ space, spec: npSpec(families) }).map(({ space: namespace, spec }) => ({
+  return fc.record({ metadata: metadataOf(name), spec: npSpec(families) }).map(({ metadata, spec }) => ({
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
-    metadata: { namespace, name },
+    metadata,
     ...(spec === undefined ? {} : { spec }),
   }));
 }

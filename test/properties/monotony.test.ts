@@ -21,7 +21,7 @@ function withPolicies(given: World, ...more: Json[]): World {
   return { ...given, knobs: [], kubernetes: [...given.kubernetes.filter(isKept), ...more] };
 }
 
-const everyoneIsolated: Json[] = ["x", "y", "z"].map((namespace) => ({
+const everyoneIsolated: Json[] = ["x", "y", "z", "default"].map((namespace) => ({
   apiVersion: "networking.k8s.io/v1",
   kind: "NetworkPolicy",
   metadata: { namespace, name: "everyone" },

@@ -5,7 +5,7 @@
  */
 import type { Knobs } from "../../src/model/knobs.ts";
 import { askTier, isAdminPolicy } from "./admin-policies.ts";
-import { podAt, readCluster } from "./cluster.ts";
+import { metadataOf, podAt, readCluster } from "./cluster.ts";
 import { readEc2 } from "./ec2-documents.ts";
 import { objectsIn } from "./json.ts";
 import { askNetworkAcls } from "./network-acls.ts";
@@ -28,7 +28,8 @@ type Stage = (typeof stages)[number];
 /** The judge of flows under these documents: `accept, reply accept`, `deny sg ingress`, `accept, reply deny nacl egress`. */
 export function createReference(documents: Documents, knobs: Knobs): (packet: Packet) => string {
   const ec2 = readEc2(documents.aws);
-  const objects = objectsIn(documents.kubernetes);
+  // NP-12: without a readable name an object has no effect.
+  const objects = objectsIn(documents.kubernetes).filter((object) => metadataOf(object).name !== "");
   const cluster = readCluster(objects);
   const policies = objects.filter((o) => o.kind === "NetworkPolicy" && `${o.apiVersion}`.startsWith("networking."));
   const adminPolicies = objects.filter(isAdminPolicy);
