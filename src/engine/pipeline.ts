@@ -241,6 +241,7 @@ export class Pipeline {
       return true;
     }
     let isManaged = false;
+    let isAdmitted = false;
     for (let i = 0; i < evaluators.length; i++) {
       const evaluator = evaluators[i] as ProgramEvaluator;
       if (evaluator.isStateful && (ask === Ask.stateless || (ask === Ask.relatedError && stage.passesRelated)))
@@ -257,7 +258,10 @@ export class Pipeline {
       if (verdict === Verdict.next) {
         if ((view.reason as Reason) !== Reason["not-managed"]) isManaged = true;
         if (stage.name === "sg") this.#tracking |= view.tracking;
-        if (decision !== null && decides[view.reason] === 1) this.#attribute(decision, view.reason, view.rule);
+        if (decides[view.reason] === 1) {
+          isAdmitted = true;
+          if (decision !== null) this.#attribute(decision, view.reason, view.rule);
+        }
       } else if (verdict === Verdict.accept) {
         if (decision !== null) this.#attribute(decision, view.reason, view.rule);
         return true;
@@ -269,8 +273,10 @@ export class Pipeline {
         throw noAnswer;
       }
     }
-    // PL-2: a direction applies only to an end that the stage manages; its default is no verdict about the rest.
-    if (!isManaged || stage.acceptsByDefault) return true;
+    // PL-2: a direction applies only to an end that the stage manages; its default is no verdict about the rest. Nor is
+    // it one about what a rule of the stage allows: that is `next` only so that the stage's other evaluators are asked
+    // (PL-4), and a default that denied it too would deny everything.
+    if (!isManaged || isAdmitted || stage.acceptsByDefault) return true;
     this.#stage = stage.index;
     this.#evaluator = -1;
     this.#direction = direction;

@@ -98,14 +98,17 @@ function describe(
   const stage = program.stages[by.stage];
   const direction = by.direction as Direction;
   if (!evaluator) {
+    if (by.reason === Reason["default-deny"]) {
+      const setting = `defaultVerdict.${stage?.name}`;
+      const place = `${verdict} on ${directionNames[direction]}`;
+      return [`  ${place}: no policy of stage ${stage?.name} allows it, and the setting ${setting} is deny.`];
+    }
     const why =
-      by.reason === Reason["default-deny"]
-        ? `no policy of stage ${stage?.name} decides it, and the setting defaultVerdict.${stage?.name} is deny`
-        : by.reason === Reason["neighbour-discovery"]
-          ? "IPv6 neighbour discovery is never filtered"
-          : names.isKnown(view.source) || names.isKnown(view.destination)
-            ? "no policy of the input restricts it"
-            : "neither end is in the input, so that no policy of it applies";
+      by.reason === Reason["neighbour-discovery"]
+        ? "IPv6 neighbour discovery is never filtered"
+        : names.isKnown(view.source) || names.isKnown(view.destination)
+          ? "no policy of the input restricts it"
+          : "neither end is in the input, so that no policy of it applies";
     return [`  ${verdict}: ${why}.`];
   }
   if (by.reason === Reason.error) {

@@ -2,6 +2,8 @@
  * Every knob with its values and default, in one place (PL-0). The first value is the default. `defaultVerdict.STAGE`
  * and `awsExempt.CLASS` are families of knobs.
  */
+import { stageNames } from "./stage.ts";
+
 export const exemptClasses = ["dns", "dhcp", "imds", "ecs-metadata", "kms", "time", "router"] as const;
 export type ExemptClass = (typeof exemptClasses)[number];
 
@@ -13,6 +15,7 @@ const choices = {
   denyAction: ["drop", "reject"],
   sgOnChange: ["aws", "strict"],
   sgIcmpErrors: ["related", "require-rule"],
+  sourceDestCheck: ["on", "off"],
   ipBlockMatchesPods: ["true", "false"],
   npNonL4: ["peer-only", "allow", "deny"],
   npEgressToOwnNode: ["allow", "evaluate"],
@@ -76,12 +79,16 @@ function withKnob(knobs: Knobs, name: string, value: string): Knobs | string {
     const values: readonly string[] = choices[name as keyof Choices];
     return values.includes(value) ? { ...knobs, [name]: value } : oneOf(values);
   }
-  if (family === "defaultVerdict" && member !== "") {
+  if (family === "defaultVerdict") {
+    const stages: readonly string[] = stageNames;
+    if (!stages.includes(member) || name !== `${family}.${member}`) return `the stages are ${stages.join(", ")}`;
     if (value !== "accept" && value !== "deny") return oneOf(["accept", "deny"]);
     return { ...knobs, defaultVerdict: { ...knobs.defaultVerdict, [member]: value } };
   }
   if (family === "awsExempt") {
-    if (!(exemptClasses as readonly string[]).includes(member)) return `the classes are ${exemptClasses.join(", ")}`;
+    const classes: readonly string[] = exemptClasses;
+    if (!classes.includes(member) || name !== `${family}.${member}`)
+      return `the classes are ${exemptClasses.join(", ")}`;
     if (value !== "on" && value !== "off") return oneOf(["on", "off"]);
     return { ...knobs, awsExempt: { ...knobs.awsExempt, [member]: value } };
   }

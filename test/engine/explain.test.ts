@@ -201,7 +201,7 @@ describe("words", () => {
       "PL-1",
       programOf({ k8s: [silent] }, { defaultVerdict: { k8s: "deny" } }),
       tcp,
-      /denied: .*defaultVerdict\.k8s is deny/,
+      /denied on egress: no policy of stage k8s allows it, and the setting defaultVerdict\.k8s is deny/,
     ],
     [
       "PL-8",

@@ -133,7 +133,8 @@ function judge(program: Program, view: FlowView, ask: Ask, memory: Memory): Judg
     }
     if (stage.name === "sg") for (const step of heard) if (step.verdict === Verdict.next) tracking |= step.tracking;
     const isManaged = heard.some(({ reason }) => reason !== Reason["not-managed"]);
-    if (!isPassed && isManaged && !stage.acceptsByDefault) {
+    const isAdmitted = heard.some(({ reason }) => deciding.has(reasonNames[reason] as string));
+    if (!isPassed && isManaged && !isAdmitted && !stage.acceptsByDefault) {
       const denial = { stage: stage.index, evaluator: -1, direction, reason: Reason["default-deny"], rule: -1 };
       return { passes: false, place: denial, isTracked: false };
     }
