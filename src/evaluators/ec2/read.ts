@@ -61,9 +61,9 @@ export function readShape<T>(
 ): T | null {
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const place = [path, ...(issue?.path ?? []).map(String)].filter((p) => p !== "").join(".");
-  const message = `${issue?.message ?? "not readable"}: ${consequence.meaning}; print the document again with the AWS CLI, or correct this value`;
+  const problem = problemOf(value, parsed.error);
+  const place = [path, ...problem.path.map(String)].filter((p) => p !== "").join(".");
+  const message = `${problem.text}: ${consequence.meaning}; print the document again with the AWS CLI, or correct this value`;
   reportAt(reading, place, "error", "bad-shape", consequence.rule, message);
   return null;
 }
@@ -92,4 +92,50 @@ export function asText(value: unknown): string | null {
 export function describe(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** What a shape found wrong with a value. */
+export interface Problem {
+  /** From the value that was read: `["Type"]`; empty for the value itself. */
+  readonly path: readonly PropertyKey[];
+  /** The beginning of a sentence, with the value: `RuleNumber is 99999, but must be at most 65535`. */
+  readonly text: string;
+}
+
+/** The first of the problems. `raw` is what was read. */
+export function problemOf(raw: unknown, error: z.ZodError): Problem {
+  const issue = error.issues[0];
+  if (issue === undefined) return { path: [], text: `${describe(raw)} can't be read` };
+  const { path } = issue;
+  const found = path.reduce<unknown>((outer, key) => (outer as Record<PropertyKey, unknown>)[key], raw);
+  const name = path.length === 0 ? "it" : path.map(String).join(".");
+  const text =
+    found === undefined
+      ? `${name} is missing, and must be ${wantedBy(issue)}`
+      : `${name} is ${found === "" ? "empty" : describe(found)}, but must be ${wantedBy(issue)}`;
+  return { path, text };
+}
+
+const types: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "an object",
+  array: "a list",
+};
+
+function wantedBy(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return types[issue.expected] ?? issue.expected;
+    case "invalid_value":
+      return issue.values.map(describe).join(" or ");
+    case "too_big":
+      return issue.origin === "string" ? `at most ${issue.maximum} characters` : `at most ${issue.maximum}`;
+    case "too_small":
+      return issue.origin === "string" ? "text that isn't empty" : `at least ${issue.minimum}`;
+    default:
+      return "something else";
+  }
 }

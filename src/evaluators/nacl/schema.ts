@@ -1,7 +1,7 @@
 /**
  * Reads one element of `NetworkAcls` of `aws ec2 describe-network-acls` (NA-1 … NA-10). An entry that can't be read
  * narrows (DEF-7): one that allows matches nothing, one that denies (or may deny) denies everything at its number, for
- * its direction and family; where those can't be read either, for all that they could be.
+ * its direction and family; where those can't be read either, before all others and for all that they could be.
  */
 import { z } from "zod";
 import type { Report } from "../../model/finding.ts";
@@ -9,15 +9,16 @@ import type { NetworkAcl, NetworkAclEntry } from "../../model/network-acl.ts";
 import { Family } from "../../net/address.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../../net/prefix.ts";
 import { Protocol, parseProtocol } from "../../net/protocol.ts";
-import { asRecord, asText, describe, type Reading, readElements, readList, reportAt } from "../ec2/read.ts";
+import { asRecord, asText, describe, problemOf, type Reading, readElements, readList, reportAt } from "../ec2/read.ts";
 
 type Shape = z.infer<typeof entryShape>;
 type Fields = Pick<NetworkAclEntry, "protocol" | "ports" | "icmp">;
 
 const portShape = z.looseObject({ From: z.int().min(0), To: z.int().max(65535) });
 const icmpShape = z.looseObject({ Type: z.int().min(-1).max(255), Code: z.int().min(-1).max(255) });
+const numberShape = z.int().min(1).max(65535);
 const entryShape = z.looseObject({
-  RuleNumber: z.int().min(1).max(65535),
+  RuleNumber: numberShape,
   Protocol: z.string(),
   RuleAction: z.enum(["allow", "deny"]),
   Egress: z.boolean(),
@@ -87,8 +88,8 @@ function inOrder(entries: readonly Directed[]): NetworkAclEntry[] {
 function parseEntry(reading: Reading, raw: unknown, path: string): Directed[] {
   const parsed = entryShape.safeParse(raw);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return refuse(reading, raw, [path, ...(issue?.path ?? []).map(String)].join("."), issue?.message ?? "not readable");
+    const problem = problemOf(raw, parsed.error);
+    return refuse(reading, raw, [path, ...problem.path.map(String)].join("."), problem.text);
   }
   const shape = parsed.data;
   const prefix = readPrefix(shape);
@@ -103,14 +104,13 @@ function parseEntry(reading: Reading, raw: unknown, path: string): Directed[] {
 function refuse(reading: Reading, raw: unknown, path: string, problem: string): Directed[] {
   const record = asRecord(raw) ?? {};
   const isAllow = record.RuleAction === "allow";
-  const meaning = isAllow
-    ? "this entry matches nothing"
-    : "this entry denies everything at its number, because what it denies can't be told";
+  // NA-4, NA-5: an entry whose place can't be told could come before all others.
+  const number = numberShape.safeParse(record.RuleNumber).data ?? 0;
+  const place = number === 0 ? "before all others, because its place" : "at its number, because what it denies";
+  const meaning = isAllow ? "this entry matches nothing" : `this entry denies everything ${place} can't be told`;
   const message = `${problem}: ${meaning}; correct it or remove it`;
   reportAt(reading, path, "error", "bad-network-acl-entry", "NA-7", message);
   if (isAllow) return [];
-  const given = record.RuleNumber;
-  const number = typeof given === "number" && Number.isInteger(given) && given >= 0 ? given : 0;
   const isIpv4 = asText(record.CidrBlock) !== null;
   const isIpv6 = asText(record.Ipv6CidrBlock) !== null;
   const prefixes = isIpv4 === isIpv6 ? [everywhere.ipv4, everywhere.ipv6] : [everywhere[isIpv4 ? "ipv4" : "ipv6"]];

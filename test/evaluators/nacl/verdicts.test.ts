@@ -185,6 +185,18 @@ describe("entries (NA-2 … NA-10)", () => {
       "10.0.1.5 -> 10.0.2.5:9/tcp",
       deny("0"),
     ],
+    ...[99999, -1, 0, 1.5, 1e30, "100"].map((number): [string, (string | Json)[], string, string] => [
+      `DEF-7, NA-4 nor has one with the number ${JSON.stringify(number)} a place`,
+      [broken("100 ingress deny tcp 22 0.0.0.0/0", { RuleNumber: number }), "1 ingress allow -1 0.0.0.0/0"],
+      "10.0.1.5 -> 10.0.2.5:9/tcp",
+      deny("0"),
+    ]),
+    [
+      "DEF-7, NA-4 an allow without a place matches nothing",
+      [broken("100 ingress allow -1 0.0.0.0/0", { RuleNumber: 99999 }), "200 ingress deny -1 0.0.0.0/0"],
+      "10.0.1.5 -> 10.0.2.5:9/tcp",
+      deny("200"),
+    ],
     [
       "DEF-7 no object at all",
       ["100 ingress allow -1 0.0.0.0/0", 7 as unknown as Json],

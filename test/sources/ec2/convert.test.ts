@@ -130,6 +130,48 @@ describe("findings", () => {
     expect(load(files).findings.map(text)).toEqual(expected);
   });
 
+  test.each<[string, unknown, string, RegExp]>([
+    [
+      "too large a number",
+      { RuleNumber: 99999 },
+      "RuleNumber",
+      /^RuleNumber is 99999, but must be at most 65535: this/,
+    ],
+    ["too small a number", { RuleNumber: 0 }, "RuleNumber", /^RuleNumber is 0, but must be at least 1: this/],
+    ["another type", { RuleNumber: "1" }, "RuleNumber", /^RuleNumber is "1", but must be a number: this/],
+    ["no whole number", { RuleNumber: 1.5 }, "RuleNumber", /^RuleNumber is 1\.5, but must be a whole number: this/],
+    [
+      "nothing",
+      {},
+      "RuleNumber",
+      /^RuleNumber is missing, and must be a number: this entry denies everything before all/,
+    ],
+    [
+      "no word of the list",
+      { RuleNumber: 1, Protocol: "-1", RuleAction: "permit" },
+      "RuleAction",
+      /^RuleAction is "permit", but must be "allow" or "deny": this entry denies everything at its number/,
+    ],
+    [
+      "no truth value",
+      { RuleNumber: 1, Protocol: "-1", RuleAction: "allow", Egress: null },
+      "Egress",
+      /^Egress is null, but must be true or false: this entry matches nothing; correct it or remove it$/,
+    ],
+    ["no object", 7, "", /^it is 7, but must be an object: this entry/],
+  ])("DEF-7: what is found and what belongs there, in plain words: %s", (_, entry, field, message) => {
+    const [finding] = load({
+      "a.json": { NetworkAcls: [acl("acl-1", ["s"], [entry as Readonly<Record<string, unknown>>])] },
+    }).findings;
+    const path = `network ACL acl-1: Entries[0]${field === "" ? "" : `.${field}`}`;
+    expect(finding).toMatchObject({ path, message: expect.stringMatching(message) });
+  });
+
+  test("SG-20: so do other documents", () => {
+    const [finding] = load({ "g.json": one(ref({ VpcId: "vpc-1" })) }).findings;
+    expect(finding?.message).toMatch(/^GroupId is missing, and must be text: this peer matches nothing; print/);
+  });
+
   test("a duplicate names both files, and the first in order of path counts", () => {
     const files = {
       "b.json": { SecurityGroups: [group("sg-1", ["tcp 2 0.0.0.0/0"])] },
