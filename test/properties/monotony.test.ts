@@ -39,7 +39,7 @@ test("NP-5: a policy that is added to isolated pods takes nothing away, whatever
         else if (isAccepted(after[i])) gained++;
       });
     }),
-    { numRuns: 120, seed: 4 },
+    { numRuns: 200, seed: 4 },
   );
   expect(gained).toBeGreaterThan(20);
 });

@@ -49,7 +49,8 @@ export function createReference(documents: Documents, knobs: Knobs): (packet: Pa
       const word = ask();
       if (word !== "next") return word;
     }
-    return "next";
+    // NP-58: nothing restricts a pod's way to itself.
+    return podAt(cluster, peer) === pod ? "allow" : "next";
   };
   const ask = (stage: Stage, packet: Packet, direction: Direction): Word => {
     // PL-20: what judges flows has judged this one.

@@ -13,7 +13,7 @@ export function askNetworkAcls(ec2: Ec2, knobs: Knobs, packet: Packet, direction
   if (second) return "deny";
   if (!nic) return "unmanaged";
   if (ownersOf(ec2, peer).length > 1) return "deny";
-  if (isExempt(ec2, knobs, nic.vpc, peer, packet, direction === "egress", false)) return "next";
+  if (isExempt(ec2, knobs, nic.vpc, peer, packet, direction === "egress", false)) return "allow";
   const subnet = subnetOf(ec2, nic, own);
   // NA-12.
   if (subnet !== null && peerSubnet(ec2, nic, peer) === subnet) return "next";
@@ -26,7 +26,7 @@ export function askNetworkAcls(ec2: Ec2, knobs: Knobs, packet: Packet, direction
     .filter((entry) => matchesEntry(entry, packet, peer))
     .sort((a, b) => a.number - b.number || Number(a.isAllow) - Number(b.isAllow))[0];
   // NA-6.
-  return decisive?.isAllow ? "next" : "deny";
+  return decisive?.isAllow ? "allow" : "deny";
 }
 
 /** NA-13: an interface's own subnet; an address of nobody is in the smallest subnet around it. */

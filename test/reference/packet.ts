@@ -66,7 +66,8 @@ export function endsOf(packet: Packet, direction: "egress" | "ingress"): Subject
 }
 
 /**
- * What one layer says: it passes (`next`), it accepts finally (`accept`), it denies, or it doesn't know this end at all
- * (`unmanaged`, which is `next` without the stage's default, PL-2).
+ * What one layer says: it accepts finally (`accept`), it denies, or the next one is asked: with nothing said (`next`), because
+ * a rule or an exemption lets the packet pass (`allow`, PL-4: not the stage's default either), or because it doesn't know
+ * this end at all (`unmanaged`, PL-2).
  */
-export type Word = "next" | "accept" | "deny" | "unmanaged";
+export type Word = "next" | "allow" | "accept" | "deny" | "unmanaged";

@@ -28,8 +28,8 @@ export function askRoutes(ec2: Ec2, knobs: Knobs, packet: Packet, direction: "eg
   if (!peerNic && unrouted.some((block) => isInside(block, peer))) return "unmanaged";
   // VR-5: what comes from a known interface of another VPC has passed that one's own table.
   const comesFromKnown = peerNic && peerNic.vpc !== table.vpc && ec2.tables.some((t) => t.vpc === peerNic.vpc);
-  if (direction === "ingress" && comesFromKnown) return "next";
-  return passes(ec2, table, peer, peerNic?.vpc ?? null, packet, direction) ? "next" : "deny";
+  if (direction === "ingress" && comesFromKnown) return "allow";
+  return passes(ec2, table, peer, peerNic?.vpc ?? null, packet, direction) ? "allow" : "deny";
 }
 
 function tableOf(ec2: Ec2, nic: Nic, subnet: string | null): Table | null {

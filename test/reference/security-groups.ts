@@ -14,16 +14,16 @@ export function askSecurityGroups(ec2: Ec2, knobs: Knobs, packet: Packet, direct
   // PL-4: an endpoint of which no group is known.
   if (!nic || (nic.groups === null && ec2.groups.length === 0)) return "unmanaged";
   if (ownersOf(ec2, peer).length > 1) return "deny";
-  if (isExempt(ec2, knobs, nic.vpc, peer, packet, direction === "egress", true)) return "next";
+  if (isExempt(ec2, knobs, nic.vpc, peer, packet, direction === "egress", true)) return "allow";
   // SG-90.
-  if (ownersOf(ec2, peer)[0] === nic) return "next";
+  if (ownersOf(ec2, peer)[0] === nic) return "allow";
   const groups = groupsOf(ec2, nic);
   const isAllowed = groups.some((group) =>
     group[direction].some(
       (permission) => matchesTraffic(permission, packet) && matchesPeer(ec2, permission, group, peer),
     ),
   );
-  return isAllowed ? "next" : "deny";
+  return isAllowed ? "allow" : "deny";
 }
 
 /** SG-40, SG-46, SG-92: the groups of this interface that are known and of its own VPC. */
