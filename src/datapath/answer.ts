@@ -35,5 +35,10 @@ export function denyByte(epochNibble: number): number {
 export function marksDenial(state: PacketState, protocol: number, tcpFlags: number, isFlowDenied: boolean): boolean {
   if (!isFlowDenied) return false;
   if (state === PacketState.reply) return true;
-  return state === PacketState.original && protocol === Protocol.tcp && (tcpFlags & (TCP_SYN | TCP_ACK)) !== TCP_SYN;
+  return state === PacketState.original && protocol === Protocol.tcp && !isFirstSyn(tcpFlags);
+}
+
+/** The packet that asks for a new TCP connection. */
+export function isFirstSyn(tcpFlags: number): boolean {
+  return (tcpFlags & (TCP_SYN | TCP_ACK)) === TCP_SYN;
 }

@@ -11,7 +11,9 @@ import { createFlowView, type FlowView, PacketState, reverseFlowView } from "../
 import { type MarkLayout, markHeld, markIn, packetStates } from "../model/mark.ts";
 import { Reason } from "../model/reason.ts";
 import { Family } from "../net/address.ts";
-import { acceptByte, denyByte, marksDenial, NF_ACCEPT, NF_DROP } from "./answer.ts";
+import { Protocol } from "../net/protocol.ts";
+import { AdoptedFlows } from "./adopted-flows.ts";
+import { acceptByte, denyByte, isFirstSyn, marksDenial, NF_ACCEPT, NF_DROP } from "./answer.ts";
 import { Counter, type Counters } from "./counters.ts";
 
 export interface LoopOptions {
@@ -35,6 +37,7 @@ export class Loop {
   readonly #decision = createDecision();
   readonly #memory: Memory = { isSgHeld: false, isK8sHeld: false, isAdopting: false };
   readonly #pipeline: Pipeline;
+  readonly #adopted = new AdoptedFlows();
   #program: Program;
   #epochNibble: number;
 
@@ -79,6 +82,12 @@ export class Loop {
     const view = this.#view;
     this.#fillView(at, flags, state, byte);
     if (state === PacketState.reply) reverseFlowView(view);
+    const tcpFlags = words[at + layout.tcpFlags] as number;
+    // A flow adopted the other way round (PL-26): tracking's original direction is the answers'. A SYN begins a new one.
+    const isTurned =
+      this.#adopted.size > 0 && isTrackedTcp(view, state) && !isFirstSyn(tcpFlags) && this.#adopted.has(view);
+    if (isTurned) reverseFlowView(view);
+    const isAnswer = (state === PacketState.reply) !== isTurned;
     const decision = this.#decision;
     const memory = this.#memory;
     memory.isSgHeld = (byte & markHeld.sg) !== 0;
@@ -86,7 +95,7 @@ export class Loop {
     memory.isAdopting = isAdopting;
     this.#pipeline.decide(this.#program, view, memory, decision);
     if (decision.isError) this.#counters.add(Counter.evaluatorErrors, 1);
-    const isAccept = decision.isFlowAccepted && (state !== PacketState.reply || decision.isReplyAccepted);
+    const isAccept = decision.isFlowAccepted && (!isAnswer || decision.isReplyAccepted);
     if (decision.isFlowAccepted && !isAccept) {
       this.#counters.countDecision(false, decision.replyEvaluator, decision.replyReason);
     } else {
@@ -94,13 +103,14 @@ export class Loop {
     }
     let answer: number;
     let verdict = NF_ACCEPT;
+    if (isAccept && decision.reason === Reason.midstream) this.#adopted.add(view);
     if (isAccept) {
       const held = (decision.isSgHeld ? markHeld.sg : 0) | (decision.isK8sHeld ? markHeld.k8s : 0);
       answer = acceptByte(decision.isReplyAccepted, held, decision.isError ? 0 : this.#epochNibble);
     } else {
       answer = denyByte(this.#epochNibble);
-      const tcpFlags = words[at + layout.tcpFlags] as number;
-      const isMarked = this.#rejects || marksDenial(state, view.protocol, tcpFlags, !decision.isFlowAccepted);
+      const isDenied = !decision.isFlowAccepted;
+      const isMarked = (this.#rejects && isDenied) || marksDenial(state, view.protocol, tcpFlags, isDenied);
       if (decision.isError || !isMarked) verdict = NF_DROP;
     }
     words[at + layout.verdict] = verdict;
@@ -132,4 +142,9 @@ export class Loop {
     view.viaService = (state === PacketState.original || state === PacketState.reply) && (byte & markIn.dnat) !== 0;
     view.state = state;
   }
+}
+
+/** A packet of a TCP flow whose direction tracking knows. */
+function isTrackedTcp(view: FlowView, state: PacketState): boolean {
+  return view.protocol === Protocol.tcp && (state === PacketState.original || state === PacketState.reply);
 }

@@ -97,7 +97,7 @@ interface PacketRow {
 }
 
 /** Judges one packet in slot 1; returns verdict and our byte, and checks that nobody else's bits changed. */
-function judge(program: Program, row: PacketRow, options: { rejects?: boolean; adopting?: boolean } = {}) {
+function judge(program: Program, row: PacketRow, options: { rejects?: boolean; adopting?: boolean; loop?: Loop } = {}) {
   const at = layout.headerWords + layout.slotWords;
   const foreign = 0x00abcdef;
   const put = (offset: number, address: string) => {
@@ -114,11 +114,13 @@ function judge(program: Program, row: PacketRow, options: { rejects?: boolean; a
   words[at + layout.flags] = row.flags ?? 0;
   words[at + layout.markIn] = ((row.mark << 24) | foreign) >>> 0;
   words[at + layout.verdict] = 0xdead;
-  const loop = new Loop(
-    { layout, flags, slab, mark: defaultMarkLayout, counters, rejects: options.rejects ?? false },
-    program,
-    EPOCH,
-  );
+  const loop =
+    options.loop ??
+    new Loop(
+      { layout, flags, slab, mark: defaultMarkLayout, counters, rejects: options.rejects ?? false },
+      program,
+      EPOCH,
+    );
   loop.decideBatch(2, options.adopting ?? false);
   const markOut = words[at + layout.markOut] as number;
   if (words[at + layout.verdict] !== 0xdead) expect(markOut & 0x00ffffff).toBe(foreign);
@@ -199,6 +201,29 @@ describe("what the kernel is told", () => {
       verdict: NF_ACCEPT,
       byte: markVerdict.deny | EPOCH,
     });
+  });
+
+  test("denyAction=reject: a refused reply of a flow that stands says nothing and marks nothing (NA-19)", () => {
+    const row = { mark: markStates.reply, ports: [80, 40000] } as const;
+    expect(judge(programOf(denyReplies), row, { rejects: true }).verdict).toBe(NF_DROP);
+  });
+
+  test("PL-26, NP-65: a flow adopted the other way round is judged that way round ever after; a SYN isn't", () => {
+    // 10.0.0.1 may connect to 10.0.0.2; the server's packet is the first that tracking sees.
+    const onlyToServer: Answers = {
+      stateful: (view) => (view.destination.w3 === 0x0a000002 ? Verdict.next : Verdict.deny),
+    };
+    const program = programOf(onlyToServer);
+    const loop = new Loop({ layout, flags, slab, mark: defaultMarkLayout, counters, rejects: false }, program, EPOCH);
+    const answer = { from: "10.0.0.2", to: "10.0.0.1", ports: [80, 40000], tcpFlags: ACK } as const;
+    const run = (row: PacketRow, adopting: boolean) => judge(program, row, { adopting, loop });
+    expect(run({ ...answer, mark: markStates.midstream }, true).byte).toBe(markVerdict.acceptBoth | EPOCH);
+    expect(run({ ...answer, mark: markStates.original }, false).verdict).toBe(NF_ACCEPT);
+    expect(run({ mark: markStates.reply, tcpFlags: ACK }, false).byte).toBe(markVerdict.acceptBoth | EPOCH);
+    expect(run({ ...answer, mark: markStates.original, tcpFlags: SYN }, false).verdict).toBe(NF_DROP);
+    expect(run({ ...answer, ports: [81, 40000], mark: markStates.original }, false).byte).toBe(
+      markVerdict.deny | EPOCH,
+    );
   });
 
   test("a reply is judged by its flow's original tuple", () => {
