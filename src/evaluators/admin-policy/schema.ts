@@ -8,6 +8,7 @@ import type { DirectionName } from "../../model/verdict.ts";
 import { readSelector } from "../kubernetes/read-selector.ts";
 import {
   at,
+  fieldHint,
   hasOnly,
   isObject,
   type JsonObject,
@@ -36,8 +37,8 @@ export function readAdminPolicy(
   if (!spec) return null;
   for (const key of Object.keys(spec)) {
     if (dialect.specFields.includes(key)) continue;
-    const message = `no such field, so it does nothing; the fields are ${dialect.specFields.join(", ")}`;
-    note(at(specPlace, key), "warning", "unknown-field", "AN-64", message);
+    const message = `no such field, so what it says is left out; ${fieldHint(key, dialect.specFields)}`;
+    refuse(at(specPlace, key), "unknown-field", "AN-64", message);
   }
   if (kind === "BaselineAdminNetworkPolicy" && name !== "default") {
     const message = "the only one that the API admits is named default; this one is asked after it; rename it";

@@ -4,6 +4,7 @@
  * decides what that narrows (DEF-7).
  */
 import { type Finding, findingAt, type Origin, type Report } from "../../model/finding.ts";
+import { nearestOf } from "../../model/nearest.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -12,6 +13,8 @@ export interface Place {
   readonly origin: Origin;
   readonly path: string;
   readonly report: Report;
+  /** What a value of a wrong type means here, as the end of a sentence; that it matches nothing, unless told. */
+  readonly meaning?: string;
 }
 
 export function at(place: Place, key: string | number): Place {
@@ -53,7 +56,8 @@ export function readList(value: unknown, place: Place, rule: string): readonly u
 
 export function wrongType(value: unknown, place: Place, wanted: string, rule: string | null): null {
   const found = Array.isArray(value) ? "a list" : typeof value === "object" ? "an object" : `${JSON.stringify(value)}`;
-  return refuse(place, "wrong-type", rule, `${found} where ${wanted} belongs, so it matches nothing; write ${wanted}`);
+  const meaning = place.meaning ?? "it matches nothing";
+  return refuse(place, "wrong-type", rule, `${found} where ${wanted} belongs, so ${meaning}; write ${wanted}`);
 }
 
 /** Whether every field is one of the known ones; others are reported, once each. */
@@ -62,10 +66,16 @@ export function hasOnly(object: JsonObject, known: readonly string[], place: Pla
   for (const key of Object.keys(object)) {
     if (known.includes(key) || object[key] === null || object[key] === undefined) continue;
     only = false;
-    const message = `no such field here, so this element is invalid; the fields are ${known.join(", ")}`;
+    const message = `no such field here, so this element is invalid; ${fieldHint(key, known)}`;
     refuse(at(place, key), "unknown-field", rule, message);
   }
   return only;
+}
+
+/** The remedy for an unknown field: what was meant, or all that there is. */
+export function fieldHint(key: string, known: readonly string[]): string {
+  const meant = nearestOf(key, known);
+  return meant === null ? `the fields are ${known.join(", ")}` : `write ${meant}`;
 }
 
 /** The names of those fields that are present. */

@@ -2,6 +2,8 @@
  * NetworkPolicy v1 from an untrusted object, with the API's defaults (NP-6, NP-40). An invalid element of a rule matches
  * nothing and its siblings stand; an unreadable part that selects or directs takes all that it could (NP-12, DEF-7).
  */
+import type { Finding } from "../../model/finding.ts";
+import { nearestOf } from "../../model/nearest.ts";
 import type {
   NetworkPolicy,
   NetworkPolicyPeer,
@@ -14,12 +16,12 @@ import { readSelector } from "../kubernetes/read-selector.ts";
 import { readCidr, readProtocol } from "../kubernetes/read-values.ts";
 import {
   at,
+  fieldHint,
   hasOnly,
   isObject,
   isPort,
   isPortName,
   type JsonObject,
-  note,
   type Place,
   present,
   readList,
@@ -28,25 +30,29 @@ import {
   wrongType,
 } from "../kubernetes/reading.ts";
 
+const objectFields = ["apiVersion", "kind", "metadata", "spec", "status"];
 const specFields = ["podSelector", "policyTypes", "ingress", "egress"];
 
 /** The policy of one object whose namespace and name are known already. `place` is the object's own. */
 export function readNetworkPolicy(object: JsonObject, namespace: string, name: string, place: Place): NetworkPolicy {
   const specPlace = at(place, "spec");
-  const spec = readObject(object.spec, specPlace, "AN-64");
+  const isolated = `every pod of namespace ${namespace} is isolated in both directions`;
+  const spec = readObject(object.spec, { ...specPlace, meaning: isolated }, "AN-64");
   const fields = spec ?? {};
-  for (const key of Object.keys(fields)) {
-    if (specFields.includes(key)) continue;
-    const message = `no such field, so it does nothing; the fields are ${specFields.join(", ")}`;
-    note(at(specPlace, key), "warning", "unknown-field", "NP-12", message);
-  }
   const ingress = readRules(fields.ingress, "from", at(specPlace, "ingress"));
   const egress = readRules(fields.egress, "to", at(specPlace, "egress"));
   const types = readPolicyTypes(fields.policyTypes, at(specPlace, "policyTypes"));
-  return {
+  // What is wrong with the selector is reported with what it comes to, which the rules decide.
+  const findings: Finding[] = [];
+  const podSelector = readSelector(fields.podSelector, {
+    ...at(specPlace, "podSelector"),
+    report: (finding) => findings.push(finding),
+    meaning: "it can't be read",
+  });
+  const policy: NetworkPolicy = {
     namespace,
     name,
-    podSelector: readSelector(fields.podSelector, at(specPlace, "podSelector")) ?? selectsEverything,
+    podSelector: podSelector ?? selectsEverything,
     // NP-6; an unreadable spec or list could have named the direction.
     isolatesIngress: spec === null || types === null || types.length === 0 || types.includes("Ingress"),
     isolatesEgress:
@@ -58,6 +64,40 @@ export function readNetworkPolicy(object: JsonObject, namespace: string, name: s
     egress: egress ?? [],
     origin: place.origin,
   };
+  for (const finding of findings) {
+    const message = podSelector === null ? `${finding.message}. ${reachOf(policy, "The")}` : finding.message;
+    place.report({ ...finding, message });
+  }
+  reportUnknownFields(object, fields, policy, place);
+  return policy;
+}
+
+/** A misspelt `spec` or `podSelector` is an absent one: the policy is everybody's (NP-1). */
+function reportUnknownFields(object: JsonObject, spec: JsonObject, policy: NetworkPolicy, place: Place): void {
+  for (const key of Object.keys(object)) {
+    if (object.spec !== undefined || nearestOf(key, objectFields) !== "spec") continue;
+    refuse(at(place, key), "unknown-field", "NP-12", `no such field, so ${reachOf(policy, "the")}; write spec`);
+  }
+  for (const key of Object.keys(spec)) {
+    if (specFields.includes(key)) continue;
+    const isSelector = nearestOf(key, specFields) === "podSelector" && spec.podSelector === undefined;
+    const meaning = isSelector ? reachOf(policy, "the") : "what it says is left out";
+    const message = `no such field, so ${meaning}; ${fieldHint(key, specFields)}`;
+    refuse(at(at(place, "spec"), key), "unknown-field", "NP-12", message);
+  }
+}
+
+/** What it means that nobody can tell whom the policy is for. */
+function reachOf(policy: NetworkPolicy, the: "the" | "The"): string {
+  const meanings = [
+    ...(!policy.isolatesIngress
+      ? []
+      : [policy.ingress.length > 0 ? "its rules allow traffic to all of them" : "nothing may reach them"]),
+    ...(!policy.isolatesEgress
+      ? []
+      : [policy.egress.length > 0 ? "its rules allow traffic from all of them" : "they may reach nothing"]),
+  ];
+  return `${the} policy now covers every pod of namespace ${policy.namespace}, and ${meanings.join(", and ")}`;
 }
 
 function readPolicyTypes(value: unknown, place: Place): readonly unknown[] | null {

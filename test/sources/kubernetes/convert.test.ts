@@ -132,7 +132,7 @@ describe("findings name the place, the rule and the remedy", () => {
       [np({ ingress: 5, egress: [7] })],
       [`error wrong-type AN-64 ${at}.ingress`, `error wrong-type AN-64 ${at}.egress[0]`],
     ],
-    ["a misspelt field of the spec", [np({ ingres: [] })], [`warning unknown-field NP-12 ${at}.ingres`]],
+    ["a misspelt field of the spec", [np({ ingres: [] })], [`error unknown-field NP-12 ${at}.ingres`]],
     ["a misspelt field of a rule", [rule({ form: [] })], [`error unknown-field NP-12 ${at}.ingress[0].form`]],
     ["no name", [{ ...np({}), metadata: {} }], ["error missing-name NP-12 NetworkPolicy: metadata.name"]],
     [
@@ -227,6 +227,62 @@ describe("findings name the place, the rule and the remedy", () => {
       for (const { message } of inventoryOfObjects(objects).findings) expect(message.length).toBeGreaterThan(20);
     });
   }
+
+  describe("NP-1, NP-12: a selector that nobody understands is everybody's, and the finding says what that means", () => {
+    const open = { ingress: [{}] };
+    const everybody = "the policy now covers every pod of namespace shop, and";
+    const cases: readonly (readonly [name: string, policy: object, path: string, message: string])[] = [
+      [
+        "a misspelt podSelector",
+        np({ podSelectr: { matchLabels: { app: "db" } }, ...open }),
+        "spec.podSelectr",
+        `no such field, so ${everybody} its rules allow traffic to all of them; write podSelector`,
+      ],
+      [
+        "beside one that is none",
+        np({ podselector: {}, podSelector: { matchLabels: { app: "db" } }, ...open }),
+        "spec.podselector",
+        "no such field, so what it says is left out; write podSelector",
+      ],
+      [
+        "a misspelt matchLabels",
+        np({ podSelector: { matchLables: { app: "db" } }, ...open }),
+        "spec.podSelector.matchLables",
+        `no such field here, so this element is invalid; write matchLabels. The${everybody.slice(3)} its rules allow traffic to all of them`,
+      ],
+      [
+        "no selector at all, and no rules",
+        np({ podSelector: "app=db", policyTypes: ["Ingress", "Egress"] }),
+        "spec.podSelector",
+        `"app=db" where an object belongs, so it can't be read; write an object. The${everybody.slice(3)} nothing may reach them, and they may reach nothing`,
+      ],
+      [
+        "a requirement without a key, in a policy for egress",
+        np({ podSelector: { matchExpressions: [{ operator: "Exists" }] }, policyTypes: ["Egress"], egress: [{}] }),
+        "spec.podSelector.matchExpressions[0].key",
+        `a requirement needs a key; name a label. The${everybody.slice(3)} its rules allow traffic from all of them`,
+      ],
+      [
+        "a misspelt spec",
+        { ...np({}), spec: undefined, sepc: { podSelector: {} } },
+        "sepc",
+        `no such field, so ${everybody} nothing may reach them; write spec`,
+      ],
+      [
+        "no spec",
+        np(5),
+        "spec",
+        "5 where an object belongs, so every pod of namespace shop is isolated in both directions; write an object",
+      ],
+    ];
+    for (const [name, object, path, message] of cases) {
+      test(name, () => {
+        expect(inventoryOfObjects([object]).findings).toMatchObject([
+          { severity: "error", path: `NetworkPolicy shop/p: ${path}`, message },
+        ]);
+      });
+    }
+  });
 
   describe("AN-3: equal priorities that can meet, once for each pair", () => {
     const deny = { ingress: [{ action: "Deny", from: [{ namespaces: {} }] }] };
