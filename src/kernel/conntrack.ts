@@ -5,7 +5,8 @@
  *
  * Source: linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c.
  */
-import { ctAccept, type MarkLayout, markEpochMask } from "../model/mark.ts";
+import { ctAccept, type MarkLayout, markEpochMask, markHeld } from "../model/mark.ts";
+import { type Address, addressKey, fromBytes } from "../net/address.ts";
 import { type MessageBuilder, type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
 import {
   concatBytes,
@@ -22,6 +23,10 @@ const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_NEW = 0;
 const IPCTNL_MSG_CT_GET = 1;
 const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_TUPLE_IP = 1;
+/** CTA_IP_V4_SRC and CTA_IP_V6_SRC. */
+const SOURCES = [1, 3];
 const CTA_MARK = 8;
 const CTA_ZONE = 18;
 const CTA_MARK_MASK = 21;
@@ -34,8 +39,11 @@ const UPDATES_OF_REQUEST = 256;
 /** A dump can miss entries while the kernel resizes its table: it's repeated until it finds none. */
 const ROUNDS = 4;
 
+const empty = new Uint8Array(0);
+
 /** Epoch and accept bits: what a decision is. */
 const decisionBits = markEpochMask | ctAccept.original | ctAccept.reply;
+const heldBits = markHeld.sg | markHeld.k8s;
 
 export class Conntrack {
   readonly #client: NetlinkClient;
@@ -57,25 +65,36 @@ export class Conntrack {
     return this.#clear(epochNibble, markEpochMask, decisionBits);
   }
 
+  /**
+   * Forgets what flows from or to these addresses were admitted for: the addresses are somebody else's now, whose own
+   * rules have never judged them (SG-40). Destinations count after DNAT.
+   */
+  clearHeld(addresses: readonly Address[]): number {
+    const wanted = new Set(addresses.map(addressKey));
+    const concerns = (entry: Uint8Array): boolean => endsOf(entry).some((end) => wanted.has(addressKey(end)));
+    return wanted.size === 0 ? 0 : this.#clearAny(heldBits, heldBits, concerns);
+  }
+
   /** Takes our whole byte out of every entry, for an uninstall. */
   clearAll(): number {
     return this.#clearAny(0xff, 0xff);
   }
 
   /** Sets to 0 the bits `clear` of the entries that have any of `bits`: the kernel can only be asked for one at a time. */
-  #clearAny(bits: number, clear: number): number {
+  #clearAny(bits: number, clear: number, concerns?: (entry: Uint8Array) => boolean): number {
     let count = 0;
     for (let bit = 1; bit <= 0x80; bit <<= 1) {
-      if ((bits & bit) !== 0) count += this.#clear(bit, bit, clear);
+      if ((bits & bit) !== 0) count += this.#clear(bit, bit, clear, concerns);
     }
     return count;
   }
 
-  /** Sets to 0 the bits `clear` of the entries whose byte has `value` under `mask`. */
-  #clear(value: number, mask: number, clear: number): number {
+  /** Sets to 0 the bits `clear` of the entries whose byte has `value` under `mask`; of those that it `concerns`. */
+  #clear(value: number, mask: number, clear: number, concerns?: (entry: Uint8Array) => boolean): number {
     let count = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      const found = this.#client.request("list conntrack entries", [this.#dump(value, mask)]);
+      const all = this.#client.request("list conntrack entries", [this.#dump(value, mask)]);
+      const found = concerns === undefined ? all : all.filter(concerns);
       if (found.length === 0) break;
       for (let at = 0; at < found.length; at += UPDATES_OF_REQUEST) {
         const chunk = found.slice(at, at + UPDATES_OF_REQUEST);
@@ -117,4 +136,19 @@ export class Conntrack {
     const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
     return (sequence) => encodeMessage(type, NetlinkFlag.request | NetlinkFlag.ack, sequence, body);
   }
+}
+
+/** The flow's source, and its destination after DNAT: the sources of its two tuples. */
+function endsOf(entry: Uint8Array): Address[] {
+  const attributes = decodeAttributes(entry, NLMSG_HDRLEN + NFGENMSG_LENGTH);
+  return [CTA_TUPLE_ORIG, CTA_TUPLE_REPLY].flatMap((name) => {
+    const addresses = decodeAttributes(
+      decodeAttributes(attributes.get(name) ?? empty, 0).get(CTA_TUPLE_IP) ?? empty,
+      0,
+    );
+    return SOURCES.flatMap((type) => {
+      const bytes = addresses.get(type);
+      return bytes === undefined ? [] : [fromBytes(bytes)];
+    });
+  });
 }
