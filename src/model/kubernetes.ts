@@ -98,6 +98,11 @@ export function namespaceLabels(kubernetes: Pick<KubernetesInventory, "namespace
   return (name) => known.get(name) ?? { [namespaceNameLabel]: name };
 }
 
+/** Namespaces that the inventory holds, or that some pod of it is in. */
+export function knownNamespaces({ namespaces, pods }: KubernetesInventory): ReadonlySet<string> {
+  return new Set([...namespaces.map((namespace) => namespace.name), ...pods.map((pod) => pod.namespace)]);
+}
+
 /** A pod that policies can select: one with an address of its own that hasn't ended (NP-59, NP-60). */
 export function isSelectable(pod: Pod): boolean {
   return !pod.hostNetwork && pod.addresses.length > 0;

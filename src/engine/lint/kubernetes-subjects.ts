@@ -26,11 +26,6 @@ export function selectsAnyPod(
   );
 }
 
-/** Namespaces that the inventory holds, or that some pod of it is in. */
-export function knownNamespaces({ namespaces, pods }: KubernetesInventory): ReadonlySet<string> {
-  return new Set([...namespaces.map((namespace) => namespace.name), ...pods.map((pod) => pod.namespace)]);
-}
-
 /** Names that a namespace selector asks for by the label that every namespace carries (NP-24). */
 export function namesOf(selector: Selector): readonly string[] {
   return selector.flatMap(({ key, operator, values }) =>

@@ -1,7 +1,8 @@
 /** Peers of NetworkPolicy rules that select no pod: the rule lets nobody through by them (NP-38). */
+import { knownNamespaces } from "../../model/kubernetes.ts";
 import type { NetworkPolicy, NetworkPolicyPeer } from "../../model/network-policy.ts";
 import { formatSelector } from "../../model/selector.ts";
-import { knownNamespaces, namesOf, selectsAnyPod } from "./kubernetes-subjects.ts";
+import { namesOf, selectsAnyPod } from "./kubernetes-subjects.ts";
 import { type LintRule, warn } from "./rule.ts";
 
 export const peerSelectsNothing: LintRule = ({ inventory: { kubernetes } }, report) => {

@@ -1,7 +1,8 @@
-/** Namespaces that policies name and the inventory doesn't hold (NP-24, NP-25). */
+/** Namespaces that policies' selectors name and the inventory doesn't hold (NP-24, NP-25). */
 import type { Origin, Report } from "../../model/finding.ts";
+import { knownNamespaces } from "../../model/kubernetes.ts";
 import type { Selector } from "../../model/selector.ts";
-import { knownNamespaces, namesOf } from "./kubernetes-subjects.ts";
+import { namesOf } from "./kubernetes-subjects.ts";
 import { type LintRule, warn } from "./rule.ts";
 
 export const unknownNamespace: LintRule = ({ inventory: { kubernetes } }, report) => {
@@ -11,7 +12,6 @@ export const unknownNamespace: LintRule = ({ inventory: { kubernetes } }, report
     for (const name of namesOf(selector)) if (!known.has(name)) tell(report, origin, path, name);
   };
   for (const policy of kubernetes.networkPolicies) {
-    if (!known.has(policy.namespace)) tell(report, policy.origin, "metadata.namespace", policy.namespace);
     for (const [direction, list] of [
       ["ingress", "from"],
       ["egress", "to"],

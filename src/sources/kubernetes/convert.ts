@@ -1,6 +1,6 @@
 /**
  * Kubernetes objects, as `kubectl get -o yaml` prints them or a user writes them, to the inventory. Pure: files and the
- * API bring the same objects here. Kinds that no policy concerns are skipped; an object of ours that is broken is
+ * API bring the same objects here. Kinds that no policy concerns are skipped, almost silently; an object of ours that is broken is
  * reported and opens nothing (DEF-7). The inventory of all objects has each object once, each address with one owner
  * and everything in text order, so that the order of files and objects changes nothing (PL-25).
  */
@@ -9,8 +9,10 @@ import { compareAdminPolicies } from "../../model/admin-policy.ts";
 import { findingAt, type Origin, type Report } from "../../model/finding.ts";
 import type { KubernetesInventory } from "../../model/kubernetes.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
+import { reportUnknownNamespaces } from "./check-namespaces.ts";
 import { kinds } from "./kinds.ts";
 import { readMetadata } from "./metadata.ts";
+import { groupOf, meantKind, reportNearMiss } from "./near-miss.ts";
 import type { KubernetesParts } from "./parts.ts";
 import { numberPods, settleAddresses } from "./settle-addresses.ts";
 
@@ -20,7 +22,8 @@ import { numberPods, settleAddresses } from "./settle-addresses.ts";
  */
 export function convertKubernetesDocument(document: unknown, file: string, report: Report): KubernetesParts | null {
   if (!isObject(document) || typeof document.kind !== "string") return null;
-  const isOurs = document.kind === "List" || Object.hasOwn(kinds, itemKind(document.kind));
+  const isOurs =
+    document.kind === "List" || Object.hasOwn(kinds, itemKind(document.kind)) || meantKind(document) !== null;
   if (typeof document.apiVersion !== "string" && !isOurs) return null;
   const parts: KubernetesParts = {
     pods: [],
@@ -43,7 +46,7 @@ export function assembleKubernetes(parts: readonly KubernetesParts[], report: Re
     );
   const adminPolicies = all("adminPolicies").sort((a, b) => compareText(a.tier, b.tier) || compareAdminPolicies(a, b));
   reportEqualPriorities(adminPolicies, report);
-  return {
+  const kubernetes: KubernetesInventory = {
     pods: numberPods(settleAddresses(all("pods").sort(byName), report)),
     namespaces: all("namespaces").sort(byName),
     nodes: all("nodes").sort(byName),
@@ -51,6 +54,8 @@ export function assembleKubernetes(parts: readonly KubernetesParts[], report: Re
     networkPolicies: all("networkPolicies").sort(byName),
     adminPolicies,
   };
+  reportUnknownNamespaces(kubernetes, report);
+  return kubernetes;
 }
 
 /** The same object in two places: the first in order of path counts. Its name is kind, namespace and name. */
@@ -80,7 +85,10 @@ function convertObject(object: JsonObject, file: string, report: Report, parts: 
     return;
   }
   const kind = Object.hasOwn(kinds, kindName) ? kinds[kindName] : undefined;
-  if (!kind || (typeof object.apiVersion === "string" && !kind.groups.includes(groupOf(object.apiVersion)))) return;
+  if (!kind || (typeof object.apiVersion === "string" && !kind.groups.includes(groupOf(object.apiVersion)))) {
+    reportNearMiss(object, file, report);
+    return;
+  }
   const metadata = readMetadata(object, kindName, kind.isNamespaced, file, report);
   if (metadata) kind.read(object, metadata, parts);
 }
@@ -105,11 +113,6 @@ function convertList(list: JsonObject, file: string, report: Report, parts: Kube
 /** `Pod` for `PodList`; the kind itself for anything else. */
 function itemKind(kind: string): string {
   return kind.endsWith("List") && kind !== "List" ? kind.slice(0, -4) : kind;
-}
-
-function groupOf(apiVersion: string): string {
-  const slash = apiVersion.indexOf("/");
-  return slash < 0 ? "" : apiVersion.slice(0, slash);
 }
 
 interface Named {

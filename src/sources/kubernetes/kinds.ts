@@ -1,6 +1,6 @@
 /** The kinds of objects that policies concern, where they live, and who reads them. */
 import { readAdminPolicy } from "../../evaluators/admin-policy/schema.ts";
-import type { JsonObject } from "../../evaluators/kubernetes/reading.ts";
+import { at, type JsonObject, note } from "../../evaluators/kubernetes/reading.ts";
 import { readNetworkPolicy } from "../../evaluators/network-policy/schema.ts";
 import type { AdminPolicy } from "../../model/admin-policy.ts";
 import type { Pod } from "../../model/kubernetes.ts";
@@ -57,8 +57,13 @@ export const kinds: Readonly<Record<string, Kind>> = {
   NetworkPolicy: {
     groups: ["networking.k8s.io", "extensions"],
     isNamespaced: true,
-    read: (object, { namespace, name, place }, parts) =>
-      parts.networkPolicies.push(readNetworkPolicy(object, namespace, name, place)),
+    read: (object, { namespace, isHomeless, name, place }, parts) => {
+      if (isHomeless) {
+        const message = "no namespace, so the policy is one of namespace default; write the one that it is meant for";
+        note(at(place, "metadata.namespace"), "warning", "missing-namespace", "NP-12", message);
+      }
+      parts.networkPolicies.push(readNetworkPolicy(object, namespace, name, place));
+    },
   },
   AdminNetworkPolicy: adminPolicy("AdminNetworkPolicy"),
   BaselineAdminNetworkPolicy: adminPolicy("BaselineAdminNetworkPolicy"),

@@ -14,6 +14,8 @@ import type { Labels } from "../../model/labels.ts";
 /** What metadata says of any object; its place carries the origin. */
 export interface Metadata {
   readonly namespace: string;
+  /** The namespace isn't written, so that it is `default`. */
+  readonly isHomeless: boolean;
   readonly name: string;
   readonly labels: Labels;
   readonly createdAt: string;
@@ -49,6 +51,7 @@ export function readMetadata(
   }
   return {
     namespace: home,
+    isHomeless: namespace === null || namespace === "",
     name,
     labels: readLabels(field(object, "metadata", place).labels, place, "metadata.labels"),
     createdAt: createdAtText(creationTimestamp),

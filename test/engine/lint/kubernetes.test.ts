@@ -102,11 +102,7 @@ check("NP-25: namespaces that aren't there", unknownNamespace, [
       "unknown-namespace NP-25: NetworkPolicy shop/p: spec.egress[0].to[0].namespaceSelector: there is no namespace mno in the input",
     ],
   ],
-  [
-    "the policy's own",
-    [web, policy({}, "shpo")],
-    ["unknown-namespace NP-25: NetworkPolicy shpo/p: metadata.namespace"],
-  ],
+  ["the policy's own comes with the inventory", [web, policy({}, "shpo")], []],
   [
     "an admin policy's",
     [web, admin(named("mno") && { namespaces: named("mno").namespaceSelector }, {})],

@@ -56,6 +56,95 @@ describe("which documents are ours", () => {
     });
   }
 
+  describe("AN-64: what is almost ours is left out with an error, what is somebody else's silently", () => {
+    const np = policy("a/b", {});
+    const cases: readonly (readonly [name: string, object: object, findings: readonly string[]])[] = [
+      ["another case", { ...np, kind: "networkpolicy" }, ["unknown-kind networkpolicy a/b: kind: NetworkPolicy"]],
+      ["a letter less", { ...np, kind: "NetworkPolicie" }, ["unknown-kind NetworkPolicie a/b: kind: NetworkPolicy"]],
+      [
+        "and no version",
+        { ...np, kind: "networkpolicy", apiVersion: undefined },
+        ["unknown-kind networkpolicy a/b: kind: NetworkPolicy"],
+      ],
+      ["a list's", { apiVersion: "v1", kind: "podlist", items: [pod("a/b")] }, ["unknown-kind podlist: kind: PodList"]],
+      [
+        "the list of all kinds",
+        { apiVersion: "v1", kind: "list", items: [pod("a/b")] },
+        ["unknown-kind list: kind: List"],
+      ],
+      [
+        "a misspelt group",
+        { ...np, apiVersion: "netwrking.k8s.io/v1" },
+        ["unknown-api-version NetworkPolicy a/b: apiVersion: networking.k8s.io/v1"],
+      ],
+      [
+        "a group of ours",
+        { ...np, apiVersion: "apps/v1" },
+        ["unknown-api-version NetworkPolicy a/b: apiVersion: networking.k8s.io/v1"],
+      ],
+      [
+        "no group",
+        { ...np, apiVersion: "v1" },
+        ["unknown-api-version NetworkPolicy a/b: apiVersion: networking.k8s.io/v1"],
+      ],
+      ["a pod with one", { ...pod("a/b"), apiVersion: "apps/v1" }, ["unknown-api-version Pod a/b: apiVersion: v1"]],
+      [
+        "both misspelt",
+        { ...np, kind: "NetworkPolcy", apiVersion: "netwrking.k8s.io/v1" },
+        ["unknown-kind NetworkPolcy a/b: kind: NetworkPolicy"],
+      ],
+      [
+        "in a list",
+        { apiVersion: "v1", kind: "List", items: [{ ...np, kind: "networkpolicy" }] },
+        ["unknown-kind networkpolicy a/b: kind: NetworkPolicy"],
+      ],
+      ["Calico's policy", { ...np, apiVersion: "projectcalico.org/v3" }, []],
+      ["Calico's policy as Kubernetes keeps it", { ...np, apiVersion: "crd.projectcalico.org/v1" }, []],
+      ["Cilium's", { ...np, kind: "CiliumNetworkPolicy", apiVersion: "cilium.io/v2" }, []],
+      [
+        "a near kind of another group",
+        { apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name: "b" } },
+        [],
+      ],
+      ["an Ingress", { apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name: "b" } }, []],
+      ["a Role", { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name: "b" } }, []],
+    ];
+    for (const [name, object, expected] of cases) {
+      test(name, () => {
+        const { findings, kubernetes } = inventoryOfObjects([object]);
+        expect(kubernetes.networkPolicies).toEqual([]);
+        expect(
+          findings.map(
+            (f) =>
+              `${f.code} ${f.path}: ${f.severity === "error" && f.message.split("; write apiVersion: ").pop()?.split("; write kind: ").pop()}`,
+          ),
+        ).toEqual(expected);
+      });
+    }
+  });
+
+  describe("NP-1, NP-12: namespaces that nobody is in", () => {
+    const homeless = { ...policy("default/b", {}), metadata: { name: "b" } };
+    const cases: readonly (readonly [name: string, objects: readonly object[], findings: readonly string[]])[] = [
+      [
+        "without pods and Namespace",
+        [pod("a/x"), policy("b/p", {})],
+        ["warning unknown-namespace NP-1 NetworkPolicy b/p: metadata.namespace"],
+      ],
+      ["with a pod", [pod("b/x"), policy("b/p", {})], []],
+      ["with a Namespace", [namespace("b", {}), policy("b/p", {})], []],
+      ["policies alone are an excerpt", [policy("b/p", {})], []],
+      [
+        "none written is default",
+        [pod("default/x"), homeless],
+        ["warning missing-namespace NP-12 NetworkPolicy default/b: metadata.namespace"],
+      ],
+    ];
+    for (const [name, objects, expected] of cases) {
+      test(name, () => expect(findingsOf(objects)).toEqual(expected));
+    }
+  });
+
   test("a list that holds itself ends in a finding", () => {
     const list: Record<string, unknown> = { apiVersion: "v1", kind: "List" };
     list.items = [list];
