@@ -2,7 +2,7 @@
  * `demo`: a small data centre of network namespaces, `examples/` enforced in it for real, and what came of it on one
  * screen. Ends with 0 only where every packet did what the policy says; leaves nothing behind in any case.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -24,6 +24,7 @@ async function demo(): Promise<void> {
     throw new CliExit(3, "The demo makes network namespaces, which needs root: sudo npm start");
   }
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  removeLeftovers();
   const examples = mkdtempSync(join(tmpdir(), `verdictd-demo-${process.pid}-`));
   const interruption = listenForSignals();
   try {
@@ -43,12 +44,24 @@ async function demo(): Promise<void> {
   }
 }
 
+/** Copies of the examples whose demo was killed. */
+function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^verdictd-demo-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
 /** A signal that aborts with the CliExit for whichever came first of Ctrl-C, SIGTERM and SIGHUP. */
 function listenForSignals(): { readonly signal: AbortSignal; readonly stop: () => void } {
   const controller = new AbortController();
   const listeners = Object.entries(exitCodes).map(([name, code]) => {
     // A second Ctrl-C must not stop the cleaning up, so the listener stays.
-    const listener = (): void => controller.abort(new CliExit(code, "Interrupted; cleaning up."));
+    const listener = (): void => {
+      if (!controller.signal.aborted) process.stderr.write("Interrupted; cleaning up.\n");
+      controller.abort(new CliExit(code));
+    };
     process.on(name, listener);
     return () => process.off(name, listener);
   });

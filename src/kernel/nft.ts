@@ -39,7 +39,9 @@ export async function nftVersion(): Promise<string | null> {
 
 function runNft(args: readonly string[], input: string, operation: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn("nft", args, { stdio: "pipe", timeout: TIMEOUT_MS, env: { ...process.env, LC_ALL: "C" } });
+    // Detached: a Ctrl-C at the terminal is ours to answer, and must not end a transaction that we need for it.
+    const env = { ...process.env, LC_ALL: "C" };
+    const child = spawn("nft", args, { stdio: "pipe", timeout: TIMEOUT_MS, env, detached: true });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

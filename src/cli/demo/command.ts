@@ -1,9 +1,12 @@
-/** Runs a program to its end, with an argument array and never through a shell. */
+/**
+ * Runs a program to its end, with an argument array and never through a shell. In a session of its own: a Ctrl-C meets
+ * the demo alone, and what it has begun ends in order.
+ */
 import { spawn } from "node:child_process";
 
 /** Throws with what the program said where it can't be started or ends with anything but 0. */
 export async function runCommand(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   let output = "";
   let complaint = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -38,7 +38,11 @@ export class LabHost {
   /** Starts the process in a network namespace given by its path. Throws CliExit 3 where it was never built. */
   constructor(namespacePath: string) {
     if (!existsSync(program)) throw new CliExit(3, "The lab's helper isn't built yet: npm run build");
-    this.#child = spawn("nsenter", [`--net=${namespacePath}`, "--", program], { stdio: ["pipe", "pipe", "inherit"] });
+    // Detached, so that a Ctrl-C meets the demo alone; the program itself ends with its parent.
+    this.#child = spawn("nsenter", [`--net=${namespacePath}`, "--", program], {
+      stdio: ["pipe", "pipe", "inherit"],
+      detached: true,
+    });
     onLines(this.#child.stdout!, (line) => this.#onAnswer(line));
     this.#child.stdin?.on("error", () => {}); // a process that died is told by `exit`
     this.#exited = new Promise((resolve) => {

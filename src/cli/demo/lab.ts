@@ -27,13 +27,12 @@ export class Lab {
   readonly #namespaces: string[] = [];
   readonly #onExit = (): void => this.#removeNow();
 
-  /** Builds the lab; leaves nothing behind where that fails. */
-  static async create(): Promise<Lab> {
-    removeLeftovers();
+  /** Builds the lab; leaves nothing behind where that fails, or is interrupted. */
+  static async create(signal: AbortSignal): Promise<Lab> {
     const lab = new Lab();
     process.on("exit", lab.#onExit);
     try {
-      await lab.#build();
+      await lab.#build(signal);
     } catch (error) {
       await lab.close();
       throw error;
@@ -60,7 +59,7 @@ export class Lab {
     process.off("exit", this.#onExit);
   }
 
-  async #build(): Promise<void> {
+  async #build(signal: AbortSignal): Promise<void> {
     await this.#addNamespace("router");
     const router = this.#hosts.get("router")!;
     await router.sysctl("net/ipv4/ip_forward", "1");
@@ -71,7 +70,9 @@ export class Lab {
     await inRouter(["link", "add", bridgeName, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0"]);
     await inRouter(["link", "set", bridgeName, "up"]);
     await Promise.all(endpoints.map((endpoint) => this.#addNamespace(endpoint.name)));
+    signal.throwIfAborted();
     await Promise.all(endpoints.map((endpoint) => this.#connect(endpoint)));
+    signal.throwIfAborted();
     const networks = new Map(endpoints.filter((e) => e.kind !== "pod").map((e) => [e.device, e]));
     await Promise.all([...networks.values()].map(addressRouter));
     await Promise.all(
@@ -145,12 +146,14 @@ function firstOf(address: string): string {
   return address.replace(/[0-9a-f]+$/, "1");
 }
 
-/** What a lab that was killed (SIGKILL, power) left: namespaces of our naming whose process is gone. */
-function removeLeftovers(): void {
-  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
+/** Removes what a lab that was killed left: namespaces of our naming whose process is gone. Returns how many. */
+export function removeLeftovers(): number {
+  const leftovers = (existsSync(directory) ? readdirSync(directory) : []).filter((name) => {
     const pid = /^vd(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) removeNamespace(name);
-  }
+    return pid !== undefined && !existsSync(`/proc/${pid}`);
+  });
+  for (const name of leftovers) removeNamespace(name);
+  return leftovers.length;
 }
 
 function removeNamespace(name: string): void {

@@ -5,7 +5,7 @@ import { probeKernel } from "../../kernel/probe.ts";
 import { CliExit } from "../exit.ts";
 import { describeKernel } from "./describe-kernel.ts";
 import { Enforcement } from "./enforcement.ts";
-import { Lab } from "./lab.ts";
+import { Lab, removeLeftovers } from "./lab.ts";
 import { measureLatency } from "./latency.ts";
 import { changeLive, isLiveAsExpected } from "./live.ts";
 import { allProbes, isAsExpected, observe, waitForLab } from "./matrix.ts";
@@ -28,7 +28,21 @@ export interface DemoOptions {
 
 /** True where everything was as expected. Throws the signal's reason when interrupted; cleans up in all cases. */
 export async function runDemo(options: DemoOptions): Promise<boolean> {
-  const { print, style, signal } = options;
+  try {
+    return await run(options);
+  } catch (error) {
+    // Whatever failed after an interruption failed because of it.
+    throw options.signal.aborted ? options.signal.reason : error;
+  }
+}
+
+async function run(options: DemoOptions): Promise<boolean> {
+  const { style, signal } = options;
+  // What goes on for a moment after an interruption meets a lab that is being taken down: no word about that.
+  const print = (line: string): void => {
+    signal.throwIfAborted();
+    options.print(line);
+  };
   print(`${style.bold(`verdictd ${options.version}`)} · a VPC and a cluster on this machine, enforced for real`);
   const probe = await probeKernel(loadAddon());
   const [problem] = probe.problems;
@@ -36,8 +50,12 @@ export async function runDemo(options: DemoOptions): Promise<boolean> {
   print(printFact(style, "kernel", describeKernel(probe)));
   signal.throwIfAborted();
 
+  const leftovers = removeLeftovers();
+  if (leftovers > 0) {
+    print(printFact(style, "swept", `${leftovers} network namespaces that an earlier run left when it was killed`));
+  }
   const begun = performance.now();
-  const lab = await Lab.create();
+  const lab = await Lab.create(signal);
   const seconds = (performance.now() - begun) / 1000;
   let enforcement: Enforcement | null = null;
   try {

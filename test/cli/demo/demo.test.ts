@@ -2,13 +2,14 @@
  * The demo as a first user runs it, for real: everything as expected, and nothing left behind, neither at the end nor
  * when it is interrupted at any point. Needs root, and a build (`npm test` makes one).
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
+const script = fileURLToPath(new URL("../../../scripts/start.mjs", import.meta.url));
 /** In the environment of the demo, and so of every process that it starts. */
 const marker = `VERDICTD_DEMO_TEST_${process.pid}`;
 const skipReason = process.getuid?.() !== 0 ? "needs root" : existsSync(main) ? null : "needs a build: npm run build";
@@ -24,7 +25,7 @@ describe.skipIf(skipReason !== null)(`npm start${skipReason ? ` (skipped: ${skip
     expect(screen).toMatch(/verdictd +\d/);
     expect(screen).not.toContain("\u001b[");
     expect(screen.split("\n").length).toBeLessThanOrEqual(40);
-    expect(leftovers(demo.child)).toEqual([]);
+    expect(leftovers(demo)).toEqual([]);
     expect(rootRules()).toBe(before);
   }, 120_000);
 
@@ -38,24 +39,70 @@ describe.skipIf(skipReason !== null)(`npm start${skipReason ? ` (skipped: ${skip
     async ({ after, signal, code }) => {
       const demo = start();
       await demo.printed(after);
-      demo.child.kill(signal);
-      demo.child.kill(signal); // an impatient user
-      expect((await demo.exit).code).toBe(code);
-      expect(leftovers(demo.child)).toEqual([]);
+      // As a terminal does it: to everybody in the foreground. Twice, from an impatient user.
+      process.kill(-(demo.child.pid as number), signal);
+      process.kill(-(demo.child.pid as number), signal);
+      expect(await demo.exit).toEqual({ code, stderr: "Interrupted; cleaning up.\n" });
+      expect(demo.stdout()).not.toMatch(/expected sg, observed|! /);
+      expect(leftovers(demo)).toEqual([]);
     },
     60_000,
   );
+
+  it("npm start, asked to end, ends the demo in order", async () => {
+    const demo = start([script]);
+    await demo.printed(/^ lab/m);
+    demo.child.kill("SIGTERM");
+    expect(await demo.exit).toEqual({ code: 143, stderr: "Interrupted; cleaning up.\n" });
+    expect(leftovers(demo)).toEqual([]);
+  }, 60_000);
+
+  it.each([
+    {
+      name: "npm",
+      argv: ["-e", `require("child_process").spawn(process.execPath, ["${script}"], {stdio: "inherit"})`],
+    },
+    { name: "npm's script", argv: [script] },
+  ])(
+    "$name killed, the demo doesn't go on without it",
+    async ({ argv }) => {
+      const demo = start(argv);
+      await demo.printed(/^ lab/m);
+      demo.child.kill("SIGKILL");
+      // The demo holds the pipes until it has cleaned up.
+      expect((await demo.exit).stderr).toBe("Interrupted; cleaning up.\n");
+      expect(leftovers(demo)).toEqual([]);
+      expect(demo.stdout()).not.toContain("who reaches whom");
+    },
+    60_000,
+  );
+
+  it("killed, it leaves namespaces, and the next one says that it removes them", async () => {
+    const killed = start();
+    await killed.printed(/^ lab/m);
+    killed.child.kill("SIGKILL");
+    await killed.exit;
+    const next = start();
+    await next.printed(/^ swept +\d+ network namespaces that an earlier run left/m);
+    next.child.kill("SIGTERM");
+    await next.exit;
+    expect(leftovers(killed)).toEqual([]);
+    expect(leftovers(next)).toEqual([]);
+  }, 60_000);
 });
 
-function start() {
-  const child = spawn(process.execPath, [main, "demo"], {
+function start(argv: readonly string[] = [main, "demo"]) {
+  const child = spawn(process.execPath, argv, {
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
     env: { ...process.env, [marker]: "1" },
   });
   let [stdout, stderr] = ["", ""];
+  const pids = new Set<string>();
   const watchers: (() => void)[] = [];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
+    for (const id of family()) pids.add(id);
     for (const watcher of watchers) watcher();
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -71,15 +118,19 @@ function start() {
       watcher();
       child.on("close", () => reject(new Error(`ended before it printed ${pattern}:\n${stdout}${stderr}`)));
     });
-  return { child, exit, printed, stdout: () => stdout };
+  return { child, pids, exit, printed, stdout: () => stdout };
 }
 
 /** Namespaces, temporary directories and processes that belonged to the demo and are still there. */
-function leftovers({ pid }: ChildProcess): string[] {
-  const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter((n) => n.startsWith(`vd${pid}-`)) : [];
-  const directories = readdirSync(tmpdir()).filter((name) => name.startsWith(`verdictd-demo-${pid}-`));
-  const processes = readdirSync("/proc").filter((id) => /^\d+$/.test(id) && belongsToDemo(id));
-  return [...namespaces, ...directories, ...processes];
+function leftovers({ pids }: { readonly pids: ReadonlySet<string> }): string[] {
+  const isTheirs = (name: string) => pids.has(/^(?:vd|verdictd-demo-)(\d+)-/.exec(name)?.[1] ?? "");
+  const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter(isTheirs) : [];
+  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...family()];
+}
+
+/** The demo's processes, those that started it included. */
+function family(): string[] {
+  return readdirSync("/proc").filter((id) => /^\d+$/.test(id) && belongsToDemo(id));
 }
 
 function belongsToDemo(id: string): boolean {
