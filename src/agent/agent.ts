@@ -48,6 +48,7 @@ const COPY_RANGE_BYTES = 256;
 const BATCH_SLOTS = 64;
 const RECEIVE_BUFFER_BYTES = 16 << 20;
 const KERNEL_ATTEMPTS = 3;
+const SOURCE_CHECK_INTERVAL_MS = 2000;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -66,6 +67,7 @@ export class Agent {
   #next: Inventory | null = null;
   #applying: Promise<void> | null = null;
   #isStopping = false;
+  #sourceTimer: NodeJS.Timeout | undefined;
 
   constructor(options: AgentOptions, log: Logger, listeners: AgentListeners) {
     this.#options = options;
@@ -114,6 +116,7 @@ export class Agent {
     });
     const cleared = this.#firewall.clearDecisions();
     this.#enforceBridges(this.#firewall, captured);
+    await this.#firewall.checkSources(loaded.inventory.ec2.interfaces);
     this.#firewall.publishEpoch(1);
     if (this.#options.listen !== null) {
       const metrics = new Metrics(latencyBoundsMicroseconds, () => readMetrics(this.#metricSources()));
@@ -137,6 +140,7 @@ export class Agent {
     );
     this.#listeners.onEvent({ event: "ready", epoch: 1 });
     this.#source.watch((changed) => this.#onChange(changed));
+    this.#sourceTimer = setInterval(() => this.#checkSources(), SOURCE_CHECK_INTERVAL_MS);
   }
 
   readiness(): Readiness {
@@ -162,6 +166,7 @@ export class Agent {
   /** Rules first, then what is queued gets its verdict, then the rest. Every step is tried. */
   async #undo(keepsRules = false): Promise<void> {
     this.#source.close();
+    clearInterval(this.#sourceTimer);
     const steps: (() => unknown)[] = [
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
@@ -190,8 +195,26 @@ export class Agent {
     }
     this.#staleReasons = [];
     this.#next = changed.inventory;
-    this.#applying ??= this.#applyAll().finally(() => {
+    this.#run(() => this.#applyAll());
+  }
+
+  /** What changes the kernel runs alone; changes that came meanwhile follow. */
+  #run(change: () => Promise<void>): void {
+    this.#applying ??= change().finally(() => {
       this.#applying = null;
+      if (this.#next !== null && !this.#isStopping) this.#run(() => this.#applyAll());
+    });
+  }
+
+  /** Endpoints become known to the bridges and neighbour tables as they speak. */
+  #checkSources(): void {
+    if (this.#applying !== null || this.#isStopping) return;
+    this.#run(async () => {
+      try {
+        await this.#firewall?.checkSources(this.#inventory?.ec2.interfaces ?? []);
+      } catch (error) {
+        this.#log.error({ err: error }, "the source check could not be brought up to date");
+      }
     });
   }
 
@@ -226,6 +249,7 @@ export class Agent {
     this.#enforceBridges(firewall, captured);
     firewall.publishEpoch(epoch);
     await firewall.removeAddresses(captured);
+    await firewall.checkSources(inventory.ec2.interfaces);
     this.#epoch = epoch;
     this.#inventory = inventory;
     this.#reportFindings(inventory);

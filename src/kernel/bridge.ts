@@ -60,6 +60,11 @@ export class Bridges {
     return names.filter((name) => !wanted.some((link) => link.name === name));
   }
 
+  /** Indexes of the bridges that are enforced. */
+  get enforced(): readonly number[] {
+    return [...this.#before.keys()];
+  }
+
   /** Puts every bridge back as it was. */
   restore(): void {
     for (const index of [...this.#before.keys()]) this.#putBack(index);

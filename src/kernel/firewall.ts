@@ -11,18 +11,31 @@
  *
  * All but `install` and `counters` block, for microseconds where nothing is listed.
  */
+
+import type { NetworkInterface } from "../model/ec2.ts";
 import { epochBits } from "../model/epoch.ts";
 import { type Address, addressKey, Family } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
 import { Bridges } from "./bridge.ts";
 import { bridgesToEnforce } from "./bridge-choice.ts";
 import { Conntrack } from "./conntrack.ts";
+import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
+import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
 import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
 import { applyRuleset, listObjects, type NftObject } from "./nft.ts";
 import { type Leftover, renderQueueChain, renderRuleset } from "./ruleset.ts";
-import { QUEUE_CHAIN, type RuleCounter, type RulesetConfig, ruleCounters, TABLE_NAME } from "./ruleset-config.ts";
+import {
+  QUEUE_CHAIN,
+  type RuleCounter,
+  type RulesetConfig,
+  ruleCounters,
+  TABLE,
+  TABLE_NAME,
+} from "./ruleset-config.ts";
+import { renderSourceElements } from "./ruleset-source-check.ts";
+import { bindSources } from "./source-binding.ts";
 
 export type FirewallConfig = Omit<RulesetConfig, "epoch">;
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
@@ -39,12 +52,14 @@ export class Firewall {
   readonly #netfilter: NetlinkClient;
   readonly #route: NetlinkClient;
   readonly #bridges: Bridges;
+  readonly #pins: ForwardingPins;
   #installed: Installed | null = null;
 
   constructor(addon: Pick<Addon, "NetlinkSocket">) {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
     this.#bridges = new Bridges(this.#route);
+    this.#pins = new ForwardingPins(this.#route);
   }
 
   /**
@@ -124,6 +139,30 @@ export class Firewall {
     return this.#bridges.enforce(names);
   }
 
+  /**
+   * Checks, on the bridges that are enforced, that interfaces send and receive with their own addresses (SG-94), as far
+   * as their hardware addresses are known by now, and keeps the bridges from forgetting those of managed endpoints.
+   */
+  async checkSources(interfaces: readonly NetworkInterface[]): Promise<void> {
+    const installed = this.#get();
+    const bridges = this.#bridges.enforced;
+    if (bridges.length === 0 && installed.sourceText === "") return;
+    const neighbours = listNeighbours(this.#route).filter((n) => bridges.includes(n.linkIndex));
+    const forwarding = listForwarding(this.#route);
+    const check = bindSources(interfaces, bridges, neighbours, forwarding);
+    const managed = neighbours.filter(
+      (n) => installed.config.managed === "all" || installed.managed.has(addressKey(n.address)),
+    );
+    const macs = new Set([...managed, ...check.bindings].map(({ mac }) => mac));
+    this.#pins.pin(macs, bridges, forwarding);
+    if (installed.config.knobs.sourceDestCheck === "off") return;
+    const text = renderSourceElements(TABLE, check);
+    if (text === installed.sourceText) return;
+    await applyRuleset(text);
+    if (this.#installed !== installed) return;
+    this.#installed = { ...installed, config: { ...installed.config, sourceCheck: check }, sourceText: text };
+  }
+
   async counters(): Promise<RuleCounts> {
     const ours = (await listObjects("counters")).filter(isOurs);
     const count = (name: string): { packets: number; bytes: number } => {
@@ -148,7 +187,11 @@ export class Firewall {
       try {
         if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
       } finally {
-        this.#bridges.restore();
+        try {
+          this.#pins.restore();
+        } finally {
+          this.#bridges.restore();
+        }
       }
     }
   }
@@ -171,6 +214,7 @@ export class Firewall {
       epochNibble,
       managed: addressMap(config.managed),
       output: addressMap(config.output),
+      sourceText: config.sourceCheck ? renderSourceElements(TABLE, config.sourceCheck) : "",
     };
   }
 
@@ -209,6 +253,8 @@ interface Installed {
   epochNibble: number;
   readonly managed: Map<string, Address>;
   readonly output: Map<string, Address>;
+  /** What the sets of the source check hold; the empty string before they hold anything. */
+  readonly sourceText: string;
 }
 
 /** What the table holds now, without the queue chain. */

@@ -4,6 +4,7 @@
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Address } from "../net/address.ts";
+import type { SourceCheck } from "./source-binding.ts";
 
 /** Family and name as nft wants them: our table, and nobody else's. */
 export const TABLE = "inet verdictd";
@@ -21,6 +22,10 @@ export const ruleCounters = {
   unjudged_accept: "passed without a verdict, as bypass or overflow wants",
   unjudged_drop: "dropped because nobody judged them",
   misdelivered: "dropped: a managed address inside a broadcast or multicast frame",
+  source_check_source: "dropped (source-dest-check): on a bridge, from an address that isn't the sender's",
+  source_check_destination: "dropped (source-dest-check): on a bridge, to an address that isn't the receiver's",
+  source_check_link_local: "dropped (source-dest-check): on a bridge, to a link-local address",
+  source_check_multicast: "dropped (source-dest-check): on a bridge, broadcast or multicast",
 } as const;
 export type RuleCounter = keyof typeof ruleCounters;
 
@@ -30,13 +35,15 @@ export interface RulesetConfig {
   readonly queue: { readonly first: number; readonly total: number };
   /** The kernel has nft's own `queue`; otherwise the rule is the xt target NFQUEUE and comes by raw netlink. */
   readonly useNativeQueue: boolean;
-  readonly knobs: Pick<Knobs, "bypass" | "overflow" | "denyAction">;
+  readonly knobs: Pick<Knobs, "bypass" | "overflow" | "denyAction" | "sourceDestCheck">;
   /** `postrouting` where IPVS is in use: it carries packets past the forward hook. nft has no `reject` there. */
   readonly hook: "forward" | "postrouting";
   /** Addresses whose packets are diverted, or all packets. */
   readonly managed: readonly Address[] | "all";
   /** Addresses to which this host's own packets are diverted as well (SG-83a), or all. */
   readonly output: readonly Address[] | "all";
+  /** Absent: no bridge is checked yet. */
+  readonly sourceCheck?: SourceCheck;
   /** Epoch nibble in force, 1–15; 0 for none: then nothing counts as decided. */
   readonly epoch: number;
 }

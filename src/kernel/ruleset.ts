@@ -18,6 +18,7 @@ import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
 import { renderBeforeQueue } from "./ruleset-before-queue.ts";
 import { QUEUE_CHAIN, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
+import { renderSourceCheck } from "./ruleset-source-check.ts";
 
 /** What an earlier run left in the table, by name, without the queue chain. */
 export interface Leftover {
@@ -61,6 +62,7 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     renderAddressSet("output4", Family.ipv4, config.output),
     renderAddressSet("output6", Family.ipv6, config.output),
     `\tchain ${QUEUE_CHAIN} {\n\t}`,
+    ...renderSourceCheck(config),
     ...renderAfterQueue(config, mark),
     ...renderBeforeQueue(config, mark),
     "}",

@@ -68,6 +68,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
       "input_last: input 20",
       "output_first: output 10",
       "output_last: output 20",
+      "source_first: prerouting -310",
     ]);
     expect(elements("managed4")).toEqual(["10.0.0.1"]);
     expect(elements("managed6")).toEqual(["fd00::1"]);
@@ -82,6 +83,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
       "input_last: input 115",
       "postrouting_first: postrouting 90",
       "postrouting_last: postrouting 95",
+      "source_first: prerouting -310",
     ]);
     expect(ruleset()).not.toContain("reject");
   });
@@ -155,7 +157,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     n.check(["nft", "add", "rule", "inet", "verdictd", "old_chain", "ip", "saddr", "@old_set", "goto", "divert"]);
     firewall = new FirewallDriver(n);
     await firewall.install({ managed: ["10.0.0.5"], queue: 4801 });
-    expect(hooks()).toHaveLength(6);
+    expect(hooks()).toHaveLength(7);
     expect(ruleset()).not.toMatch(/old_set|old_chain|postrouting|4800/);
     expect([elements("managed4"), elements("epoch")]).toEqual([["10.0.0.5"], []]);
     const again = ruleset();

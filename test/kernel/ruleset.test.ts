@@ -31,7 +31,23 @@ describe("the whole text", () => {
     ["postrouting", { hook: "postrouting" }],
     [
       "open",
-      { knobs: { bypass: "accept", overflow: "accept", denyAction: "reject" }, useNativeQueue: true, epoch: 15 },
+      {
+        knobs: { bypass: "accept", overflow: "accept", denyAction: "reject", sourceDestCheck: "off" },
+        useNativeQueue: true,
+        epoch: 15,
+      },
+    ],
+    [
+      "source-check",
+      {
+        sourceCheck: {
+          bridges: [3, 7],
+          bindings: [
+            { mac: "02:00:00:00:00:01", addresses: addresses("10.0.0.1", "10.0.0.3", "fd00::1"), isCertain: true },
+            { mac: "02:00:00:00:00:02", addresses: addresses("10.0.0.2"), isCertain: false },
+          ],
+        },
+      },
     ],
     ["all-low-mark", { managed: "all", output: "all", mark: markLayout(0xff) as MarkLayout, epoch: 3 }],
   ];
