@@ -5,10 +5,12 @@
  * ```
  *  start   lock → load → probe → worker binds the queue → rules, matching no epoch → undecided flows → epoch → ready
  *  change  sweep the next epoch's value → worker switches → new addresses in → epoch → old addresses out
+ *  always  rules that others removed are put back
  *  stop    rules out (or kept) → worker answers what is queued → sockets closed
  * ```
  */
 
+import { setTimeout } from "node:timers/promises";
 import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import { buildProgram } from "../engine/compile.ts";
@@ -27,20 +29,25 @@ import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { Readiness } from "../telemetry/readiness.ts";
-import { type Captured, captureAll } from "./captures.ts";
+import { BridgeKeeper } from "./bridge-keeper.ts";
+import { captureAll } from "./captures.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { withHostAddresses } from "./host-addresses.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
+import { RulesGuard } from "./rules-guard.ts";
 
 /** What `run` prints, one JSON line each. */
 export type AgentEvent = { readonly event: "ready" | "epoch"; readonly epoch: number };
 
 export interface AgentListeners {
   readonly onEvent: (event: AgentEvent) => void;
-  /** Enforcement can't go on. What is in the kernel stays; `bypass` says what it does with new flows. */
-  readonly onFatal: (error: Error) => void;
+  /**
+   * Enforcement can't go on. Where our rules are in force they stay, and `bypass` says what they do with new flows;
+   * otherwise nothing is filtered.
+   */
+  readonly onFatal: (error: Error, areRulesInForce: boolean) => void;
 }
 
 /** Bytes of a packet that are copied: no chain of headers that is worth judging is longer. */
@@ -48,6 +55,10 @@ const COPY_RANGE_BYTES = 256;
 const BATCH_SLOTS = 64;
 const RECEIVE_BUFFER_BYTES = 16 << 20;
 const KERNEL_ATTEMPTS = 3;
+const RETRY_MS = 50;
+/** How long rules that others took away are missed at most, and how long a new bridge is. */
+const RULES_CHECK_INTERVAL_MS = 250;
+const BRIDGES_CHECK_INTERVAL_MS = 1000;
 const SOURCE_CHECK_INTERVAL_MS = 2000;
 
 export class Agent {
@@ -58,6 +69,8 @@ export class Agent {
   readonly #counters = new Counters();
   #lock: NamespaceLock | null = null;
   #firewall: Firewall | null = null;
+  #rules: RulesGuard | null = null;
+  #bridges: BridgeKeeper | null = null;
   #datapath: Datapath | null = null;
   #http: HttpServer | null = null;
   #epoch = 0;
@@ -67,7 +80,8 @@ export class Agent {
   #next: Inventory | null = null;
   #applying: Promise<void> | null = null;
   #isStopping = false;
-  #sourceTimer: NodeJS.Timeout | undefined;
+  #isEnforcing = false;
+  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: AgentOptions, log: Logger, listeners: AgentListeners) {
     this.#options = options;
@@ -115,7 +129,9 @@ export class Agent {
       ...captured,
     });
     const cleared = this.#firewall.clearDecisions();
-    this.#enforceBridges(this.#firewall, captured);
+    this.#rules = new RulesGuard(this.#firewall, this.#log);
+    this.#bridges = new BridgeKeeper(this.#firewall, this.#options.bridges, this.#log);
+    this.#bridges.enforce(captured.managed);
     await this.#firewall.checkSources(loaded.inventory.ec2.interfaces);
     this.#firewall.publishEpoch(1);
     if (this.#options.listen !== null) {
@@ -138,18 +154,25 @@ export class Agent {
       },
       "enforcing",
     );
+    this.#isEnforcing = true;
     this.#listeners.onEvent({ event: "ready", epoch: 1 });
     this.#source.watch((changed) => this.#onChange(changed));
-    this.#sourceTimer = setInterval(() => this.#checkSources(), SOURCE_CHECK_INTERVAL_MS);
+    this.#timers.push(
+      setInterval(() => this.#checkRules(), RULES_CHECK_INTERVAL_MS),
+      setInterval(() => this.#checkBridges(), BRIDGES_CHECK_INTERVAL_MS),
+      setInterval(() => this.#checkSources(), SOURCE_CHECK_INTERVAL_MS),
+    );
   }
 
   readiness(): Readiness {
-    const isReady = this.#epoch > 0 && this.#firewall !== null && !this.#isStopping;
+    this.#checkRules();
+    const isRunning = this.#isEnforcing && !this.#isStopping;
+    const isDamaged = this.#rules?.isDamaged === true;
     return {
-      ready: isReady,
+      ready: isRunning && !isDamaged,
       epoch: this.#epoch,
       inventoryStale: this.#staleReasons.length > 0,
-      reasons: isReady ? this.#staleReasons : ["enforcement isn't in the kernel"],
+      reasons: !isRunning ? [notEnforcing] : isDamaged ? [rulesAreGone] : this.#staleReasons,
     };
   }
 
@@ -166,7 +189,7 @@ export class Agent {
   /** Rules first, then what is queued gets its verdict, then the rest. Every step is tried. */
   async #undo(keepsRules = false): Promise<void> {
     this.#source.close();
-    clearInterval(this.#sourceTimer);
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
     const steps: (() => unknown)[] = [
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
@@ -182,6 +205,8 @@ export class Agent {
       }
     }
     this.#firewall = null;
+    this.#rules = null;
+    this.#bridges = null;
     this.#datapath = null;
     this.#http = null;
     this.#lock = null;
@@ -206,6 +231,16 @@ export class Agent {
     });
   }
 
+  /** Anybody may take our rules away, and the kernel tells nobody who doesn't ask. */
+  #checkRules(): void {
+    if (this.#applying !== null || !this.#isEnforcing || this.#isStopping) return;
+    if (this.#rules?.check() === false) this.#run(() => this.#applyAll());
+  }
+
+  #checkBridges(): void {
+    if (this.#applying === null && !this.#isStopping) this.#bridges?.check();
+  }
+
   /** Endpoints become known to the bridges and neighbour tables as they speak. */
   #checkSources(): void {
     if (this.#applying !== null || this.#isStopping) return;
@@ -218,20 +253,29 @@ export class Agent {
     });
   }
 
+  /** Damaged rules first: a change needs them whole. Three failures in a row, of either, are the end. */
   async #applyAll(): Promise<void> {
-    for (let attempt = 1; this.#next !== null && !this.#isStopping; ) {
-      const inventory = this.#next;
-      this.#next = null;
+    for (let attempt = 1; (this.#rules?.isDamaged || this.#next !== null) && !this.#isStopping; ) {
+      const inventory = this.#rules?.isDamaged ? null : this.#next;
       try {
+        if (inventory === null) {
+          await this.#rules?.restore();
+          continue;
+        }
+        this.#next = null;
         await this.#apply(inventory);
         attempt = 1;
       } catch (error) {
-        this.#log.error({ err: error, attempt }, "a change could not be enforced");
+        const what = inventory === null ? "the rules could not be put back" : "a change could not be enforced";
+        this.#log.error({ err: error, attempt }, what);
+        const areInForce = this.#rules?.check() === true;
         if (attempt++ >= KERNEL_ATTEMPTS) {
-          this.#listeners.onFatal(error instanceof Error ? error : new Error(String(error)));
+          this.#isEnforcing = false;
+          this.#listeners.onFatal(new Error(`${what}: ${error instanceof Error ? error.message : error}`), areInForce);
           return;
         }
         this.#next ??= inventory;
+        await setTimeout(RETRY_MS);
       }
     }
   }
@@ -246,7 +290,7 @@ export class Agent {
     firewall.sweepEpoch(epoch);
     await datapath.useProgram(program);
     await firewall.addAddresses(captured);
-    this.#enforceBridges(firewall, captured);
+    this.#bridges?.enforce(captured.managed);
     firewall.publishEpoch(epoch);
     await firewall.removeAddresses(captured);
     await firewall.checkSources(inventory.ec2.interfaces);
@@ -280,13 +324,8 @@ export class Agent {
         program: this.#compile(this.#inventory as Inventory, this.#epoch),
       },
       (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
-      (error) => this.#listeners.onFatal(error),
+      (error) => this.#listeners.onFatal(error, this.#rules?.check() === true),
     );
-  }
-
-  #enforceBridges(firewall: Firewall, captured: Captured): void {
-    const missingBridges = firewall.enforceBridges(firewall.bridgesCarrying(captured.managed, this.#options.bridges));
-    for (const bridge of missingBridges) this.#log.warn({ bridge }, "no such bridge in this network namespace");
   }
 
   #reportFindings(inventory: Inventory): void {
@@ -300,6 +339,7 @@ export class Agent {
       counters: this.#counters,
       datapath: this.#datapath,
       firewall: this.#firewall,
+      rulesRestored: this.#rules?.restoredCount ?? 0,
       epoch: this.#epoch,
       inventory: this.#inventory,
       isStale: this.#staleReasons.length > 0,
@@ -307,6 +347,9 @@ export class Agent {
     };
   }
 }
+
+const notEnforcing = "enforcement isn't in the kernel";
+const rulesAreGone = "somebody else removed or changed the rules in the kernel; they are being put back";
 
 function missing(probe: Probe): KernelError {
   const code = probe.hasNetAdmin ? "VERDICTD_UNSUPPORTED" : "VERDICTD_NO_PRIVILEGE";

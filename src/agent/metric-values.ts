@@ -12,6 +12,7 @@ export interface MetricSources {
   readonly counters: Counters;
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
+  readonly rulesRestored: number;
   readonly epoch: number;
   readonly inventory: Inventory | null;
   readonly isStale: boolean;
@@ -33,6 +34,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     sendErrors: counters.get(Counter.sendErrors),
     evaluatorErrors: counters.get(Counter.evaluatorErrors),
     unparseablePackets: counters.get(Counter.unparseable),
+    rulesRestored: sources.rulesRestored,
     epoch: sources.epoch,
     inventoryStale: sources.isStale,
     inventorySizes: inventory === null ? {} : sizes(inventory),

@@ -77,14 +77,15 @@ function readOptions(flags: RunFlags): AgentOptions {
 
 async function run(options: AgentOptions, level: LogLevel): Promise<void> {
   const log = createLogger(level);
-  let end: (error: Error | null) => void = () => {};
-  const ended = new Promise<Error | null>((resolve) => {
+  let end: (fatal: string | null) => void = () => {};
+  const ended = new Promise<string | null>((resolve) => {
     end = resolve;
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end(null));
   const agent = new Agent(options, log, {
     onEvent: (event) => process.stdout.write(`${JSON.stringify(event)}\n`),
-    onFatal: (error) => end(error),
+    onFatal: (error, areRulesInForce) =>
+      end(`${error.message}; ${areRulesInForce ? "the rules stay, and bypass applies" : rulesAreGone}`),
   });
   try {
     await agent.start();
@@ -96,9 +97,12 @@ async function run(options: AgentOptions, level: LogLevel): Promise<void> {
   }
   const fatal = await ended;
   // What is in the kernel stays, so that nothing opens: no clean stop.
-  if (fatal !== null) throw new CliExit(3, `enforcement ended: ${fatal.message}; the rules stay, and bypass applies`);
+  if (fatal !== null) throw new CliExit(3, `enforcement ended: ${fatal}`);
   await agent.stop();
 }
+
+const rulesAreGone =
+  "our rules aren't in force, so packets pass unjudged: stop what removes the table inet verdictd, and start again";
 
 /** An error of the worker arrives as a copy: its class is lost, its code isn't. */
 function isKernelError(error: unknown): error is KernelError {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { KernelError } from "./error.ts";
-import { type BridgeFilter, IFINFOMSG_LENGTH, listLinks } from "./links.ts";
+import { type BridgeFilter, findLink, IFINFOMSG_LENGTH, listLinks } from "./links.ts";
 import type { NetlinkClient } from "./netlink-client.ts";
 import {
   concatBytes,
@@ -29,6 +29,9 @@ export class Bridges {
   readonly #client: NetlinkClient;
   /** What each bridge had before it was switched on, by index: a name may be given to another bridge meanwhile. */
   readonly #before = new Map<number, BridgeFilter>();
+
+  /** The index of each bridge that was to be enforced last; null for a name that no bridge had. */
+  readonly #asked = new Map<string, number | null>();
 
   /** The client speaks NETLINK_ROUTE and stays its owner's to close. */
   constructor(client: NetlinkClient) {
@@ -57,12 +60,23 @@ export class Bridges {
     for (const index of [...this.#before.keys()]) {
       if (!wanted.some((link) => link.index === index)) this.#putBack(index);
     }
-    return names.filter((name) => !wanted.some((link) => link.name === name));
+    this.#asked.clear();
+    for (const name of names) this.#asked.set(name, wanted.find((link) => link.name === name)?.index ?? null);
+    return names.filter((name) => this.#asked.get(name) === null);
   }
 
   /** Indexes of the bridges that are enforced. */
   get enforced(): readonly number[] {
     return [...this.#before.keys()];
+  }
+
+  /** Whether the bridges that were to be enforced are those that are there, and still filter. */
+  areEnforced(): boolean {
+    return [...this.#asked].every(([name, index]) => {
+      const link = findLink(this.#client, name);
+      if (link === null || link.bridgeFilter === null) return index === null;
+      return link.index === index && link.bridgeFilter.ipv4 && link.bridgeFilter.ipv6;
+    });
   }
 
   /** Puts every bridge back as it was. */

@@ -7,9 +7,10 @@
  * - Start: bind the queues, `install`, `clearDecisions`, `publishEpoch`.
  * - A change: `sweepEpoch(next)`, workers switch programs, `addAddresses`, `publishEpoch(next)`, `removeAddresses`.
  *   The engine knows a policy before the kernel asks for it; an address is judged before it's trusted.
+ * - Meanwhile: `isIntact`, and `restore` where it isn't; never while another of these is under way.
  * - Stop: `remove` or `keep`, then verdicts for everything queued, then close the queues, then `close`.
  *
- * All but `install` and `counters` block, for microseconds where nothing is listed.
+ * All that return no promise block, for microseconds where nothing is listed.
  */
 
 import type { NetworkInterface } from "../model/ec2.ts";
@@ -19,13 +20,14 @@ import type { Addon } from "./addon.ts";
 import { Bridges } from "./bridge.ts";
 import { bridgesToEnforce } from "./bridge-choice.ts";
 import { Conntrack } from "./conntrack.ts";
+import { KernelError } from "./error.ts";
 import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
 import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
 import { applyRuleset, listObjects, type NftObject } from "./nft.ts";
-import { type Leftover, renderQueueChain, renderRuleset } from "./ruleset.ts";
+import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
 import {
   QUEUE_CHAIN,
   type RuleCounter,
@@ -36,6 +38,7 @@ import {
 } from "./ruleset-config.ts";
 import { renderSourceElements } from "./ruleset-source-check.ts";
 import { bindSources } from "./source-binding.ts";
+import { TableWatch } from "./table-watch.ts";
 
 export type FirewallConfig = Omit<RulesetConfig, "epoch">;
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
@@ -52,6 +55,7 @@ export class Firewall {
   readonly #netfilter: NetlinkClient;
   readonly #route: NetlinkClient;
   readonly #bridges: Bridges;
+  readonly #watch: TableWatch;
   readonly #pins: ForwardingPins;
   #installed: Installed | null = null;
 
@@ -59,6 +63,7 @@ export class Firewall {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
     this.#bridges = new Bridges(this.#route);
+    this.#watch = new TableWatch(this.#netfilter);
     this.#pins = new ForwardingPins(this.#route);
   }
 
@@ -68,11 +73,36 @@ export class Firewall {
    * one transaction, so that a table that was left to keep flows closed never stops doing so.
    */
   async install(config: FirewallConfig): Promise<void> {
-    await applyRuleset(renderQueueChain({ ...config, epoch: 0 }));
-    if (!config.useNativeQueue) {
-      this.#commit("install the queue rule", replaceQueueRule(config.queue, config.knobs.bypass === "accept"));
-    }
-    await this.#rebuild(config, 0);
+    await this.#make(config, 0);
+  }
+
+  /**
+   * Whether the table is still as we made it and keep it. Costs one question where nobody's rules have changed; throws
+   * KernelError where the kernel can't be asked.
+   */
+  isIntact(): boolean {
+    const { config, epochNibble, managed, output } = this.#get();
+    return this.#watch.isIntact(() => {
+      const count = (family: Family, addresses: ReadonlyMap<string, Address>): number =>
+        [...addresses.values()].filter((address) => address.family === family).length;
+      return new Map([
+        ["epoch", epochNibble === 0 ? 0 : 1],
+        ["managed4", config.managed === "all" ? 0 : count(Family.ipv4, managed)],
+        ["managed6", config.managed === "all" ? 0 : count(Family.ipv6, managed)],
+        ["output4", config.output === "all" ? 0 : count(Family.ipv4, output)],
+        ["output6", config.output === "all" ? 0 : count(Family.ipv6, output)],
+      ]);
+    });
+  }
+
+  /** Makes the table again with what it had, the epoch included: what is decided stays decided. */
+  async restore(): Promise<void> {
+    const { config, epochNibble, managed, output } = this.#get();
+    const present = {
+      managed: config.managed === "all" ? config.managed : [...managed.values()],
+      output: config.output === "all" ? config.output : [...output.values()],
+    };
+    await this.#make({ ...config, ...present }, epochNibble);
   }
 
   /** Makes all flows undecided. Returns how many there were. */
@@ -137,6 +167,11 @@ export class Firewall {
   /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */
   enforceBridges(names: readonly string[]): readonly string[] {
     return this.#bridges.enforce(names);
+  }
+
+  /** False where one of those bridges came, went or was changed by others since. */
+  areBridgesEnforced(): boolean {
+    return this.#bridges.areEnforced();
   }
 
   /**
@@ -207,8 +242,17 @@ export class Firewall {
     this.#route.close();
   }
 
+  async #make(config: FirewallConfig, epochNibble: number): Promise<void> {
+    await applyRuleset(renderQueueChain({ ...config, epoch: epochNibble }));
+    if (!config.useNativeQueue) {
+      this.#commit("install the queue rule", replaceQueueRule(config.queue, config.knobs.bypass === "accept"));
+    }
+    await this.#rebuild(config, epochNibble);
+  }
+
   async #rebuild(config: FirewallConfig, epochNibble: number): Promise<void> {
-    await applyRuleset(renderRuleset({ ...config, epoch: epochNibble }, await findLeftover()));
+    const text = renderRuleset({ ...config, epoch: epochNibble }, await findLeftover());
+    await applyRuleset(text);
     this.#installed = {
       config,
       epochNibble,
@@ -216,6 +260,10 @@ export class Firewall {
       output: addressMap(config.output),
       sourceText: config.sourceCheck ? renderSourceElements(TABLE, config.sourceCheck) : "",
     };
+    if (!this.#watch.adopt(shapeOf(text))) {
+      const message = `somebody else changed the table ${TABLE} while it was made`;
+      throw new KernelError("VERDICTD_RULES_CHANGED", "install the rules", 0, message);
+    }
   }
 
   #change(

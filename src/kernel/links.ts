@@ -4,12 +4,13 @@
  */
 import { type Address, Family, fromBytes } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
-import { NetlinkClient, NetlinkProtocol } from "./netlink-client.ts";
+import { NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
 import {
   decodeAttributes,
   decodeHostUint32,
   decodeString,
   encodeMessage,
+  encodeString,
   NetlinkFlag,
   NLMSG_HDRLEN,
 } from "./netlink-message.ts";
@@ -31,6 +32,8 @@ const IFLA_BR_NF_CALL_IPTABLES = 36;
 const IFLA_BR_NF_CALL_IP6TABLES = 37;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+/** ENODEV; EINVAL and ERANGE for what can't be a name. */
+const NO_SUCH_NAME: readonly number[] = [19, 22, 34];
 
 export interface Link {
   readonly index: number;
@@ -63,6 +66,18 @@ export function listLinks(client: NetlinkClient): readonly Link[] {
       (sequence) => encodeMessage(RTM_GETLINK, flags, sequence, new Uint8Array(IFINFOMSG_LENGTH)),
     ])
     .map(readLink);
+}
+
+/** The interface of that name, or null. Cheap: nothing is listed. Blocks. */
+export function findLink(client: NetlinkClient, name: string): Link | null {
+  const flags = NetlinkFlag.request | NetlinkFlag.ack;
+  const { answers, errors } = client.tryRequest([
+    (sequence) =>
+      encodeMessage(RTM_GETLINK, flags, sequence, new Uint8Array(IFINFOMSG_LENGTH), encodeString(IFLA_IFNAME, name)),
+  ]);
+  const failure = errors[0];
+  if (failure && !NO_SUCH_NAME.includes(failure.errno)) throw netlinkFailure(`find link ${name}`, failure);
+  return answers[0] && !failure ? readLink(answers[0]) : null;
 }
 
 /** Every address of the namespace's interfaces. Blocks. */

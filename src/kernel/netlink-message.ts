@@ -123,6 +123,19 @@ export function decodeAttributes(bytes: Uint8Array, offset = 0): ReadonlyMap<num
   return attributes;
 }
 
+/** How many attributes there are, whatever their types. */
+export function countAttributes(bytes: Uint8Array | undefined): number {
+  if (bytes === undefined) return 0;
+  const view = viewOf(bytes);
+  let count = 0;
+  for (let at = 0; at + NLA_HDRLEN <= bytes.length; count++) {
+    const length = view.getUint16(at, isLittleEndian);
+    if (length < NLA_HDRLEN || at + length > bytes.length) break;
+    at += align(length);
+  }
+  return count;
+}
+
 /** A number of 32 bits in network order; 0 where there are not four bytes. */
 export function decodeUint32(bytes: Uint8Array | undefined): number {
   return bytes === undefined || bytes.length < 4 ? 0 : viewOf(bytes).getUint32(0);

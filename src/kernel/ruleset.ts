@@ -70,6 +70,16 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
   ].join("\n");
 }
 
+/** The chains of `renderRuleset`'s text with their number of rules, and the queue chain with its one. */
+export function shapeOf(text: string): ReadonlyMap<string, number> {
+  const shape = new Map<string, number>();
+  for (const [, name = "", body = ""] of text.matchAll(/^\tchain (\w+) \{\n((?:\t\t.*\n)*)\t\}$/gm)) {
+    const rules = body.split("\n").filter((line) => line !== "" && !line.startsWith("\t\ttype "));
+    shape.set(name, name === QUEUE_CHAIN ? 1 : rules.length);
+  }
+  return shape;
+}
+
 function renderAddressSet(name: string, family: Family, addresses: readonly Address[] | "all"): string {
   const own = addresses === "all" ? [] : addresses.filter((a) => a.family === family);
   return renderSet(name, family === Family.ipv4 ? "ipv4_addr" : "ipv6_addr", [...new Set(own.map(formatAddress))], 0);

@@ -24,6 +24,8 @@ export interface MetricValues {
   readonly sendErrors: number;
   readonly evaluatorErrors: number;
   readonly unparseablePackets: number;
+  /** Times that our rules were put back after others had removed or changed them. */
+  readonly rulesRestored: number;
   readonly epoch: number;
   readonly inventoryStale: boolean;
   readonly inventorySizes: Readonly<Record<string, number>>;
@@ -44,6 +46,7 @@ export const metricHelp = {
   verdictd_evaluator_errors_total: "Decisions made by errorVerdict because an evaluator failed",
   verdictd_unparseable_packets_total: "Packets decided by errorVerdict because they could not be parsed",
   verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
+  verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
   verdictd_epoch: "Number of the program in force",
   verdictd_inventory_stale: "1 while the files can't be read and an older inventory is in force",
   verdictd_inventory_resources: "Resources in the inventory in force, by kind",
@@ -76,6 +79,7 @@ export class Metrics {
     this.#counter("verdictd_evaluator_errors_total", []);
     this.#counter("verdictd_unparseable_packets_total", []);
     this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
+    this.#counter("verdictd_kernel_rules_restored_total", []);
     this.#gauge("verdictd_epoch", []);
     this.#gauge("verdictd_inventory_stale", []);
     this.#gauge("verdictd_inventory_resources", ["kind"]);
@@ -102,6 +106,7 @@ export class Metrics {
     for (const [rule, packets] of Object.entries(values.kernelRules)) {
       this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);
     }
+    this.#count("verdictd_kernel_rules_restored_total", {}, values.rulesRestored);
     this.#set("verdictd_epoch", {}, values.epoch);
     this.#set("verdictd_inventory_stale", {}, values.inventoryStale ? 1 : 0);
     for (const [kind, size] of Object.entries(values.inventorySizes)) {
