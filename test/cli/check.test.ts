@@ -3,19 +3,26 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkCommand } from "../../src/cli/check.ts";
 import { closed, instance, pod } from "../engine/inventories.ts";
+import { acl, openAcl } from "../evaluators/ec2/documents.ts";
 import { describeSecurityGroups } from "../support/vpc.ts";
 import { makeFolders, runCommand } from "./offline.ts";
 
+const acls = { NetworkAcls: [acl("acl-1", [], openAcl, { IsDefault: true })] };
 let folders: ReturnType<typeof makeFolders>;
 const at = (name: string): string => join(folders.root, name);
 const group = { id: "sg-1", ingress: [{ protocol: "tcp", from: 80, peers: ["sg-1"] }], egress: [] };
 
 beforeAll(() => {
   folders = makeFolders({
-    clean: { "vpc.json": instance("i-1", [["10.0.0.1"]]), "groups.json": describeSecurityGroups([group]) },
+    clean: {
+      "vpc.json": instance("i-1", [["10.0.0.1"]]),
+      "acls.json": acls,
+      "groups.json": describeSecurityGroups([group]),
+    },
     warned: { "pods.json": pod("shop/a", ["10.1.0.1"]), "policy.json": closed("shop/p", "b") },
     wrong: {
       "vpc.json": instance("i-1", [["10.0.0.1"]]),
+      "acls.json": acls,
       "groups.json": describeSecurityGroups([
         { ...group, ingress: [{ protocol: "tcp", from: 80, peers: ["10.0.0.0/33"] }] },
       ]),

@@ -87,7 +87,14 @@ function checkRules(ec2: Ec2Inventory, add: Add): void {
 }
 
 function checkAcls(ec2: Ec2Inventory, add: Add): void {
-  if (ec2.networkAcls.length === 0) return;
+  if (ec2.networkAcls.length === 0) {
+    const first = ec2.subnets[0] ?? ec2.interfaces[0];
+    if (!first) return;
+    const message =
+      "there is no network ACL in the input, so that none is enforced at any subnet's boundary; load the output of describe-network-acls";
+    add({ file: first.origin.file, name: "NetworkAcls" }, "", "warning", "no-network-acls", "NA-14", message);
+    return;
+  }
   const owners = new Map<string, string>();
   for (const acl of ec2.networkAcls) {
     for (const subnetId of acl.subnetIds) {

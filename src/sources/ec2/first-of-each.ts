@@ -1,5 +1,6 @@
-/** The same object in two files, or twice in one, is an error that names both; the first in order of path counts. */
+/** The same object in two files, or twice in one, is a finding that names both; the first in order of path counts. */
 import type { Origin, Report } from "../../model/finding.ts";
+import { reportDuplicate } from "../duplicate.ts";
 
 /** The first resource of each id, in order of ids; a second one is reported with both its places. */
 export function firstOfEach<T extends { readonly id: string; readonly origin: Origin }>(
@@ -10,16 +11,7 @@ export function firstOfEach<T extends { readonly id: string; readonly origin: Or
   for (const resource of resources) {
     const first = found.get(resource.id);
     if (!first) found.set(resource.id, resource);
-    else {
-      report({
-        severity: "error",
-        code: "duplicate-object",
-        rule: null,
-        file: resource.origin.file,
-        path: resource.origin.name,
-        message: `it is also in ${first.origin.file}, and that one counts; remove one of the two`,
-      });
-    }
+    else reportDuplicate(resource, first, report);
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }

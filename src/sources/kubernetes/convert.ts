@@ -6,8 +6,9 @@
  */
 import { isObject, type JsonObject, type Place, refuse } from "../../evaluators/kubernetes/reading.ts";
 import { compareAdminPolicies } from "../../model/admin-policy.ts";
-import { findingAt, type Origin, type Report } from "../../model/finding.ts";
+import type { Origin, Report } from "../../model/finding.ts";
 import type { KubernetesInventory } from "../../model/kubernetes.ts";
+import { reportDuplicate } from "../duplicate.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
 import { reportUnknownNamespaces } from "./check-namespaces.ts";
 import { kinds } from "./kinds.ts";
@@ -63,13 +64,8 @@ function firstOfEach<T extends { readonly origin: Origin }>(objects: readonly T[
   const first = new Map<string, T>();
   for (const object of [...objects].sort((a, b) => compareText(a.origin.file, b.origin.file))) {
     const other = first.get(object.origin.name);
-    if (!other) {
-      first.set(object.origin.name, object);
-      continue;
-    }
-    const where = other.origin.file === object.origin.file ? "earlier in this file" : `in ${other.origin.file}`;
-    const message = `the same object is ${where}, which counts, so this one has no effect; remove one of them`;
-    report(findingAt(object.origin, "", { severity: "error", code: "duplicate-object", rule: null, message }));
+    if (other) reportDuplicate(object, other, report);
+    else first.set(object.origin.name, object);
   }
   return [...first.values()];
 }

@@ -112,9 +112,14 @@ describe("findings", () => {
       ["warning unmodelled-route-target VR-5 r.json route table rtb-1: tgw-1"],
     ],
     [
-      "one object in two files",
-      { "b.json": one("-1"), "a.json": one("-1") },
+      "one object in two files, which differ",
+      { "b.json": one("-1"), "a.json": one("tcp 22 0.0.0.0/0") },
       ["error duplicate-object null b.json security group sg-1"],
+    ],
+    [
+      "one object in two files, which are equal",
+      { "b.json": one("-1"), "a.json": one("-1") },
+      ["warning duplicate-object null b.json security group sg-1"],
     ],
     [
       "nothing",
@@ -127,6 +132,20 @@ describe("findings", () => {
       [],
     ],
   ])("%s", (_, files, expected) => {
+    const findings = load(files).findings.filter((finding) => finding.code !== "no-network-acls");
+    expect(findings.map(text)).toEqual(expected);
+  });
+
+  test.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
+    ["a subnet", { "v.json": vpc }, ["warning no-network-acls NA-14 v.json NetworkAcls"]],
+    [
+      "instances, once",
+      { "h.json": host(["sg-1"]), "i.json": host(["sg-1"], "b", "10.0.1.6"), "g.json": one("-1 0.0.0.0/0") },
+      ["warning no-network-acls NA-14 h.json NetworkAcls"],
+    ],
+    ["nothing that one could guard", { "g.json": one("-1 0.0.0.0/0") }, []],
+    ["one is enough", { "v.json": vpc, "a.json": { NetworkAcls: [acl("acl-0", [], [], { IsDefault: true })] } }, []],
+  ])("NA-14 no network ACL in the whole input: %s", (_, files, expected) => {
     expect(load(files).findings.map(text)).toEqual(expected);
   });
 
@@ -179,7 +198,10 @@ describe("findings", () => {
     };
     const { inventory, findings } = load(files);
     expect(inventory.ec2.securityGroups.map((g) => g.ingress.map((r) => r.text))).toEqual([["tcp 1 from 0.0.0.0/0"]]);
-    expect(findings[0]).toMatchObject({ file: "b.json", message: expect.stringContaining("a.json") });
+    expect(findings[0]).toMatchObject({
+      file: "b.json",
+      message: expect.stringContaining("in a.json and says something else"),
+    });
   });
 });
 

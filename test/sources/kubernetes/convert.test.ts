@@ -558,9 +558,41 @@ describe("the same object in two places", () => {
       "c.yaml Deployment none#0",
       "a.yaml Pod 10.0.0.1",
     ]);
-    expect(findings.map((f) => `${f.code} ${f.file} ${f.path} ${/is (.*?),/.exec(f.message)?.[1]}`)).toEqual([
-      "duplicate-object a.yaml Pod a/x earlier in this file",
-      "duplicate-object b.yaml Pod a/x in a.yaml",
+    expect(
+      findings.map((f) => `${f.code} ${f.file} ${f.path} ${f.severity} ${/is (.*?),/.exec(f.message)?.[1]}`),
+    ).toEqual([
+      "duplicate-object a.yaml Pod a/x error earlier in this file and says something else",
+      "duplicate-object b.yaml Pod a/x error in a.yaml and says something else",
+    ]);
+  });
+
+  test("one that says the same is a warning, whatever the order of its fields", () => {
+    const [first, second] = [
+      policy("a/x", { podSelector: {}, ingress: [] }),
+      policy("a/x", { ingress: [], podSelector: {} }),
+    ];
+    const { findings } = inventoryOfDocuments([
+      ["a.yaml", first],
+      ["b.yaml", second],
+    ]);
+    expect(findings).toMatchObject([
+      {
+        severity: "warning",
+        file: "b.yaml",
+        message: "the same object is in a.yaml and says the same, so it counts once; remove one of the two",
+      },
+    ]);
+  });
+
+  test("labels in another order say the same, other labels don't", () => {
+    const severities = (labels: object) =>
+      inventoryOfObjects([
+        pod("a/x", { labels: { a: "1", origin: "2" } }),
+        pod("a/x", { labels: labels as Record<string, string> }),
+      ]).findings.map((f) => f.severity);
+    expect([severities({ origin: "2", a: "1" }), severities({ a: "1", origin: "3" })]).toEqual([
+      ["warning"],
+      ["error"],
     ]);
   });
 
