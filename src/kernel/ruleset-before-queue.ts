@@ -16,6 +16,9 @@ import {
   renderHook,
 } from "./ruleset-parts.ts";
 
+/** A SYN alone; congestion notification and the like may be with it. */
+const isOpening = "tcp flags & (fin | syn | rst | ack) == syn";
+
 export function renderBeforeQueue(config: RulesetConfig, mark: NftMark): string[] {
   return [...divertChains(config, mark), ...firstChains(config, mark)];
 }
@@ -77,9 +80,19 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
       `ct status & confirmed == 0 ${mark.clearFlow}`,
     ]),
     renderChain("decided", null, decidedRules(config, mark)),
+    // Held bits are the old connection's: they stay behind.
+    renderChain("opening", null, [
+      mark.setPacket(markIn.queued),
+      `ct status dnat ${mark.setPacket(markIn.dnat)}`,
+      "counter name queued",
+      `goto ${QUEUE_CHAIN}`,
+    ]),
     renderChain("divert", null, [
       "ct state vmap { invalid : goto invalid, untracked : goto untracked, related : jump related }",
       "ct state related meta l4proto { icmp, ipv6-icmp } goto related_error",
+      // A SYN begins a connection, whatever its entry was decided for: tracking lets one pass in an entry that it picked
+      // up mid-stream, or whose connection the ends have forgotten (PL-26).
+      `ct direction original ${isOpening} goto opening`,
       // Not `ct state established`: UDP in one direction never gets there and would be queued for ever.
       `${mark.flowIsDecided} goto decided`,
       "ct state new tcp flags & syn == 0 goto midstream",

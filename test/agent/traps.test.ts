@@ -4,7 +4,7 @@ import { crc32c } from "../support/crc32c.ts";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
 import { list, networkPolicy, pod } from "../support/kubernetes.ts";
 import { type Namespace, skipReason, waitFor } from "../support/namespace.ts";
-import { ipPacket, sendRaw } from "../support/raw-packet.ts";
+import { ipPacket, sendRaw, tcp, tcpFlag } from "../support/raw-packet.ts";
 import { gained } from "../support/rule-counters.ts";
 import { address, createTopology, settle, type Topology } from "../support/topology.ts";
 
@@ -179,8 +179,7 @@ function queueLines(router: Namespace): number[][] {
 }
 
 function tcpSyn(from: string, to: string, sourcePort: number, port: number): number[] {
-  const header = [...u16(sourcePort), ...u16(port), 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0];
-  return ipPacket(from, to, 6, withTransportChecksum(from, to, header));
+  return ipPacket(from, to, 6, tcp(from, to, sourcePort, port, tcpFlag.syn));
 }
 
 /** INIT with a tag of its own; the checksum is right, or connection tracking calls it invalid. RFC 9260, 3.3.2. */
@@ -190,17 +189,4 @@ function sctpInit(sourcePort: number, port: number): number[] {
   const sum = crc32c(packet);
   packet.splice(8, 4, sum & 255, (sum >>> 8) & 255, (sum >>> 16) & 255, sum >>> 24);
   return packet;
-}
-
-/** TCP's checksum over header and pseudo-header. */
-function withTransportChecksum(from: string, to: string, header: number[]): number[] {
-  const whole = ipPacket(from, to, 6, header);
-  const addresses = from.includes(":") ? whole.slice(8, 40) : whole.slice(12, 20);
-  const words = [...addresses, ...u16(header.length), 0, 6, ...header];
-  let sum = 0;
-  for (let i = 0; i < words.length; i += 2) sum += ((words[i] ?? 0) << 8) | (words[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  const result = [...header];
-  result.splice(16, 2, ...u16(~sum & 0xffff));
-  return result;
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
 import { skipReason, waitFor } from "../support/namespace.ts";
+import { ipPacket, sendRaw, tcp, tcpFlag } from "../support/raw-packet.ts";
 import { DROP, FirewallLab, SILENCE_MS, server4, server6 } from "./firewall-lab.ts";
 
 const { acceptThis, acceptBoth, deny } = markVerdict;
@@ -114,6 +115,41 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
     expect(await talk.server.receives("still there?", 0)).not.toBe("received");
   });
 
+  it.each([
+    [4, "10.7.1.2", server4],
+    [6, "fd07:1::2", server6],
+  ] as const)(
+    "PL-26, SG-66: a SYN is a new flow, whatever its entry was accepted or held for (IPv%i)",
+    async (_, client, server) => {
+      // No reset answers the packet that begins in the middle, so that its entry stays as it is.
+      l.hosts.server.check(["nft", "-f", "-"], {
+        input: `table inet quiet { chain c { type filter hook output priority 0; tcp sport ${l.port} tcp flags & rst == rst drop; }; }`,
+      });
+      try {
+        await l.start();
+        await l.answer(acceptBoth | markHeld.sg | markHeld.k8s);
+        await l.peers.server.listenTcp(l.port);
+        const from = 20_000 + l.port;
+        const ack = ipPacket(client, server, 6, tcp(client, server, from, l.port, tcpFlag.ack));
+        sendRaw(l.hosts.client, [ack]);
+        await l.asked(1);
+        await waitFor("the flow's decision", () => l.marks().includes(l.decided(0xf0)));
+        sendRaw(l.hosts.client, [ack]);
+        await waitFor("the entry's use", async () => (await l.firewall.packets()).decided_accept === 1);
+        expect(await l.states()).toEqual([markStates.midstream]);
+        await l.answer(DROP);
+        expect(await l.peers.client.connectTcp(server, l.port, 400, from)).toBe("timeout");
+        expect(new Set(await l.states())).toEqual(new Set([markStates.original]));
+        // The engine's word about the SYN is the connection's: nothing is left of what was held.
+        await l.answer(acceptBoth);
+        expect(await l.peers.client.connectTcp(server, l.port, 3000, from)).toBeTypeOf("object");
+        expect(l.marks()).toEqual([l.decided(0x30)]);
+      } finally {
+        l.hosts.server.check(["nft", "delete", "table", "inet", "quiet"]);
+      }
+    },
+  );
+
   it("denyAction=reject tells the client at once", async () => {
     await l.start({ knobs: { denyAction: "reject" } });
     await l.answer(deny);
@@ -169,7 +205,6 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       expect(await talk.client.receives("never")).toBe("ECONNRESET");
       await l.states();
       const { decided_deny } = await l.firewall.packets();
-      const { sendRaw, ipPacket } = await import("../support/raw-packet.ts");
       const quoted = ipPacket("10.7.1.2", server4, 6, [
         talk.client.localPort >> 8,
         talk.client.localPort & 255,
@@ -223,9 +258,8 @@ describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "
       await l.start();
       await l.answer(acceptBoth);
       // conntrack takes no SYN with FIN.
-      const { sendRaw, ipPacket } = await import("../support/raw-packet.ts");
-      const tcp = [0x30, 0x39, l.port >> 8, l.port & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x03, 0x20, 0, 0, 0, 0, 0];
-      sendRaw(l.hosts.client, [ipPacket("10.7.1.2", server4, 6, tcp)]);
+      const header = [0x30, 0x39, l.port >> 8, l.port & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x03, 0x20, 0, 0, 0, 0, 0];
+      sendRaw(l.hosts.client, [ipPacket("10.7.1.2", server4, 6, header)]);
       await l.asked(1);
       expect(await l.states()).toEqual([markStates.invalid]);
       expect(l.marks()).toEqual([]);

@@ -47,6 +47,15 @@ export function udp(sourcePort: number, port: number, data = [0x78]): number[] {
   return [...u16(sourcePort), ...u16(port), ...u16(8 + data.length), 0, 0, ...data];
 }
 
+export const tcpFlag = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
+
+/** A TCP header without data and with its checksum: tracking takes no other. */
+export function tcp(from: string, to: string, sourcePort: number, port: number, flags: number): number[] {
+  const header = [...u16(sourcePort), ...u16(port), 0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+  const pseudo = [...bytesOf(from), ...bytesOf(to), ...u16(header.length), 0, 6];
+  return withChecksum([...pseudo, ...header], pseudo.length + 16).slice(pseudo.length);
+}
+
 /** ICMP port unreachable, quoting a packet. */
 export function icmpPortUnreachable(quoted: readonly number[]): number[] {
   return withChecksum([3, 3, 0, 0, 0, 0, 0, 0, ...quoted.slice(0, 28)], 2);
