@@ -36,6 +36,7 @@ import { withHostAddresses } from "./host-addresses.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
+import { changedOwners, ownersOf } from "./owners.ts";
 import { RulesGuard } from "./rules-guard.ts";
 
 /** What `run` prints, one JSON line each. */
@@ -81,6 +82,10 @@ export class Agent {
   #applying: Promise<void> | null = null;
   #isStopping = false;
   #isEnforcing = false;
+  /** An earlier run's rules were in the kernel when this one came. */
+  #hadRules = false;
+  /** A number is never given twice, also to a change that fails: packets may carry it already. */
+  #lastEpoch = 1;
   readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: AgentOptions, log: Logger, listeners: AgentListeners) {
@@ -92,13 +97,14 @@ export class Agent {
 
   /**
    * Resolves when enforcement is in the kernel. Throws ConfigurationError for input that can't be used and KernelError
-   * for a machine that can't do it, with nothing left in the kernel either way.
+   * for a machine that can't do it. Then nothing of ours is in the kernel, but for rules that an earlier run left there
+   * to keep flows closed: a start that fails doesn't open them.
    */
   async start(): Promise<void> {
     try {
       await this.#start();
     } catch (error) {
-      await this.#undo();
+      await this.#undo(this.#hadRules);
       throw error;
     }
   }
@@ -111,6 +117,8 @@ export class Agent {
     if (probe.problems.length > 0) throw missing(probe);
     this.#lock = await NamespaceLock.acquire();
     this.#reportFindings(loaded.inventory);
+    // What can fail without the kernel comes before it's touched.
+    await this.#listen();
 
     const { knobs, mark, queue, queueLength } = this.#options;
     this.#inventory = loaded.inventory;
@@ -120,6 +128,7 @@ export class Agent {
 
     const captured = captureAll(builtinEvaluators, loaded.inventory, knobs);
     this.#firewall = new Firewall(addon);
+    this.#hadRules = await this.#firewall.hasTable();
     await this.#firewall.install({
       mark,
       queue: { first: queue, total: 1 },
@@ -134,14 +143,6 @@ export class Agent {
     this.#bridges.enforce(captured.managed);
     await this.#firewall.checkSources(loaded.inventory.ec2.interfaces);
     this.#firewall.publishEpoch(1);
-    if (this.#options.listen !== null) {
-      const metrics = new Metrics(latencyBoundsMicroseconds, () => readMetrics(this.#metricSources()));
-      this.#http = await startHttpServer(this.#options.listen, {
-        contentType: metrics.registry.contentType,
-        metrics: () => metrics.scrape(),
-        readiness: () => this.readiness(),
-      });
-    }
     this.#log.info(
       {
         epoch: 1,
@@ -162,6 +163,16 @@ export class Agent {
       setInterval(() => this.#checkBridges(), BRIDGES_CHECK_INTERVAL_MS),
       setInterval(() => this.#checkSources(), SOURCE_CHECK_INTERVAL_MS),
     );
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#options.listen === null) return;
+    const metrics = new Metrics(latencyBoundsMicroseconds, () => readMetrics(this.#metricSources()));
+    this.#http = await startHttpServer(this.#options.listen, {
+      contentType: metrics.registry.contentType,
+      metrics: () => metrics.scrape(),
+      readiness: () => this.readiness(),
+    });
   }
 
   readiness(): Readiness {
@@ -284,11 +295,12 @@ export class Agent {
     const firewall = this.#firewall;
     const datapath = this.#datapath;
     if (firewall === null || datapath === null) return;
-    const epoch = this.#epoch + 1;
+    const epoch = ++this.#lastEpoch;
     const program = this.#compile(inventory, epoch);
     const captured = captureAll(builtinEvaluators, inventory, this.#options.knobs);
     firewall.sweepEpoch(epoch);
     await datapath.useProgram(program);
+    firewall.clearHeld(changedOwners(ownersOf(this.#inventory ?? inventory), ownersOf(inventory)));
     await firewall.addAddresses(captured);
     this.#bridges?.enforce(captured.managed);
     firewall.publishEpoch(epoch);

@@ -5,6 +5,8 @@ import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
 
 type Kind = WorkerMessage["kind"];
 
+const ANSWER_TIMEOUT_MS = 10_000;
+
 export class Datapath {
   readonly #worker: Worker;
   readonly #waiting = new Map<Kind, { resolve: () => void; reject: (error: Error) => void }[]>();
@@ -40,14 +42,14 @@ export class Datapath {
   /** Resolves when every verdict sent from now on is the new program's. */
   async useProgram(program: ProgramData): Promise<void> {
     this.#send({ kind: "program", program });
-    await this.#wait("programmed");
+    await this.#answered("programmed");
   }
 
   /** Brings the shared counters up to date with the socket's own. */
   async refreshStatistics(): Promise<void> {
     if (this.#isStopped) return;
     this.#send({ kind: "statistics" });
-    await this.#wait("statistics");
+    await this.#answered("statistics");
   }
 
   /** Gives every packet still queued its verdict and ends the thread. May be called twice. */
@@ -58,6 +60,19 @@ export class Datapath {
     await stopped;
     this.#isStopped = true;
     await this.#worker.terminate();
+  }
+
+  /** A worker that answers nothing judges nothing: rejects after ten seconds. */
+  async #answered(kind: Kind): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error("the datapath worker doesn't answer")), ANSWER_TIMEOUT_MS);
+    });
+    try {
+      await Promise.race([this.#wait(kind), deadline]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #send(message: AgentMessage): void {

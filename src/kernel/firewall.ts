@@ -105,6 +105,16 @@ export class Firewall {
     await this.#make({ ...config, ...present }, epochNibble);
   }
 
+  /** Whether a table of ours is there, this run's or an earlier one's. */
+  async hasTable(): Promise<boolean> {
+    return (await listObjects("chains")).some(isOurs);
+  }
+
+  /** Forgets what flows from and to these addresses were admitted for. Returns how many there were. */
+  clearHeld(addresses: readonly Address[]): number {
+    return this.#conntrack().clearHeld(addresses);
+  }
+
   /** Makes all flows undecided. Returns how many there were. */
   clearDecisions(): number {
     return this.#conntrack().clearDecisions();

@@ -147,6 +147,15 @@ describe.skipIf(skipReason !== null)("live flows", () => {
     expect(await second.server.receives("client first")).toBe("received");
     await second.server.send("then server");
     expect(await second.client.receives("then server")).toBe("received");
+    // Tracking holds the first one the wrong way round; a change of something else must not cut it.
+    const running = engine;
+    await running.applies(() =>
+      policy.write("other.json", { apiVersion: "v1", kind: "Namespace", metadata: { name: "other" } }),
+    );
+    await first.server.send("server again");
+    expect(await first.client.receives("server again")).toBe("received");
+    await first.client.send("client again");
+    expect(await first.server.receives("client again")).toBe("received");
   });
 
   test("PL-26: midstream=strict passes a met flow only if both orientations would", async () => {

@@ -110,6 +110,59 @@ describe.skipIf(skipReason !== null)("failures", () => {
     else expect(rules).toContain("table inet verdictd");
   });
 
+  test("onStop=keep: a start that fails doesn't open what is kept closed", async () => {
+    engine = await Engine.start(net.router, [policy.path], ["--set", "onStop=keep"]);
+    expect(await engine.stop()).toBe(0);
+    const occupant = net.router.spawn([
+      process.execPath,
+      "-e",
+      "require('net').createServer().listen(9472,'127.0.0.1',()=>console.log('taken'))",
+    ]);
+    await new Promise((resolve) => occupant.stdout.once("data", resolve));
+    const failing = new Engine(net.router, ["--dir", policy.path]);
+    expect(await failing.exits()).toBe(2);
+    occupant.kill();
+    expect(net.router.check(["nft", "list", "tables"])).toContain("table inet verdictd");
+    expect(await reaches(81, 300)).toBe("timeout");
+    // …nor one whose queue is taken, which is found out later.
+    const holder = net.router.node(new URL("../support/hold-queue.ts", import.meta.url), ["4720"]);
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    const busy = new Engine(net.router, ["--dir", policy.path]);
+    expect(await busy.exits()).toBe(3);
+    expect(busy.stderr).toContain("queue 4720");
+    holder.kill();
+    expect(await reaches(81, 300)).toBe("timeout");
+  });
+
+  test("SG-40: what an address's former owner was admitted for isn't its next owner's", async () => {
+    const groups = describeSecurityGroups([
+      { id: "sg-a", ingress: [], egress: [{ protocol: "-1", peers: ["10.0.0.0/8"] }] },
+      { id: "sg-b1", ingress: [{ protocol: "udp", from: 7000, peers: ["sg-a"] }], egress: [] },
+      { id: "sg-closed", ingress: [], egress: [] },
+    ]);
+    policy.write("groups.json", groups);
+    engine = await Engine.start(net.router, [policy.path]);
+    const running = engine;
+    const server = await net.peers.b1.openUdp({ localPort: 7000 });
+    const client = await net.peers.a.openUdp({ host: address.b1[0], port: 7000 });
+    await client.send("one");
+    expect(await server.receives("one")).toBe("received");
+    await server.send("two");
+    expect(await client.receives("two")).toBe("received");
+    await running.applies(() =>
+      policy.write(
+        "instances.json",
+        describeInstances([
+          { instance: "i-a", subnet: "subnet-a", addresses: [address.a[0]], groups: ["sg-a"] },
+          { instance: "i-else", subnet: "subnet-b", addresses: ["10.1.2.99"], groups: ["sg-closed"] },
+          { instance: "i-heir", subnet: "subnet-b", addresses: [address.b1[0]], groups: ["sg-closed"] },
+        ]),
+      ),
+    );
+    await client.send("three");
+    expect(await server.receives("three", 300)).toBe("timeout");
+  });
+
   test("a clean stop puts the bridge's flags back and leaves no mark of ours", async () => {
     const flags = () => net.router.check(["ip", "-d", "-j", "link", "show", "br0"]);
     const callsNetfilter = () => JSON.parse(flags())[0].linkinfo.info_data.nf_call_iptables;
