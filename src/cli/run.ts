@@ -6,7 +6,7 @@ import type { AgentOptions } from "../agent/options.ts";
 import { KernelError } from "../kernel/error.ts";
 import { parseKnobs } from "../model/knobs.ts";
 import { markLayout } from "../model/mark.ts";
-import { parseListenAddress } from "../telemetry/http-server.ts";
+import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { CliExit } from "./exit.ts";
 
@@ -92,7 +92,7 @@ async function run(options: AgentOptions, level: LogLevel): Promise<void> {
   } catch (error) {
     if (error instanceof ConfigurationError) throw new CliExit(2, error.message);
     if (isKernelError(error)) throw new CliExit(3, error.message);
-    if (isSystemError(error)) throw new CliExit(2, `--listen: ${error.message}`);
+    if (error instanceof ListenError) throw new CliExit(2, `--listen ${error.message}`);
     throw error;
   }
   const fatal = await ended;
@@ -107,10 +107,6 @@ const rulesAreGone =
 /** An error of the worker arrives as a copy: its class is lost, its code isn't. */
 function isKernelError(error: unknown): error is KernelError {
   return error instanceof KernelError || (error instanceof Error && codeOf(error).startsWith("VERDICTD_"));
-}
-
-function isSystemError(error: unknown): error is Error {
-  return error instanceof Error && /^E[A-Z]+$/.test(codeOf(error));
 }
 
 function codeOf(error: Error): string {

@@ -22,7 +22,28 @@ export interface TelemetryPages {
   readiness(): Readiness;
 }
 
-/** Rejects with the system's error when the address can't be bound. */
+/** An address that can't be bound: `127.0.0.1:9472: why; what to do instead`. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+
+  constructor({ host, port }: ListenAddress, cause: unknown) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    const why = listenFailures[code] ?? (code || String(cause));
+    const place = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    super(`${place}: ${why}; choose another with --listen HOST:PORT, or none with --listen none`, { cause });
+  }
+}
+
+const listenFailures: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there already",
+  EADDRNOTAVAIL: "this host (in this network namespace) has no such address",
+  EAFNOSUPPORT: "this host has no IPv6",
+  EACCES: "this user may not listen on that port",
+  ENOTFOUND: "there is no host of that name",
+  EAI_AGAIN: "the host's name can't be resolved",
+};
+
+/** Rejects with ListenError when the address can't be bound. */
 export async function startHttpServer(address: ListenAddress, pages: TelemetryPages): Promise<HttpServer> {
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
@@ -43,7 +64,7 @@ export async function startHttpServer(address: ListenAddress, pages: TelemetryPa
     }
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => reject(new ListenError(address, error)));
     server.listen(address.port, address.host, resolve);
   });
   return new HttpServer(server);
