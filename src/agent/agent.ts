@@ -11,6 +11,7 @@
  */
 
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import { buildProgram } from "../engine/compile.ts";
@@ -21,7 +22,6 @@ import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
 import { readHostAddresses } from "../kernel/links.ts";
 import { type Probe, probeKernel } from "../kernel/probe.ts";
-import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import { FileSource } from "../sources/files/file-source.ts";
 import type { Loaded } from "../sources/files/loaded.ts";
@@ -33,6 +33,7 @@ import { BridgeKeeper } from "./bridge-keeper.ts";
 import { captureAll } from "./captures.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { withHostAddresses } from "./host-addresses.ts";
+import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
@@ -67,6 +68,7 @@ export class Agent {
   readonly #log: Logger;
   readonly #listeners: AgentListeners;
   readonly #source: FileSource;
+  readonly #input: InputReport;
   readonly #counters = new Counters();
   #lock: NamespaceLock | null = null;
   #firewall: Firewall | null = null;
@@ -76,7 +78,8 @@ export class Agent {
   #http: HttpServer | null = null;
   #epoch = 0;
   #inventory: Inventory | null = null;
-  #staleReasons: readonly string[] = [];
+  /** What the program in force was made from; null while a change is halfway in. */
+  #inForce: Inventory | null = null;
   /** Changes are applied one after the other; of those that wait only the last counts. */
   #next: Inventory | null = null;
   #applying: Promise<void> | null = null;
@@ -93,6 +96,7 @@ export class Agent {
     this.#log = log;
     this.#listeners = listeners;
     this.#source = new FileSource(options.directories, options.vpcs);
+    this.#input = new InputReport(options.directories, log);
   }
 
   /**
@@ -116,17 +120,18 @@ export class Agent {
     const probe = await probeKernel(addon);
     if (probe.problems.length > 0) throw missing(probe);
     this.#lock = await NamespaceLock.acquire();
-    this.#reportFindings(loaded.inventory);
     // What can fail without the kernel comes before it's touched.
     await this.#listen();
 
     const { knobs, mark, queue, queueLength } = this.#options;
+    const captured = captureAll(builtinEvaluators, loaded.inventory, knobs);
+    this.#input.enforced(loaded.inventory, captured.managed);
     this.#inventory = loaded.inventory;
+    this.#inForce = complete(loaded.inventory);
     this.#epoch = 1;
-    this.#datapath = this.#startDatapath();
+    this.#datapath = this.#startDatapath(buildProgram(this.#inForce, knobs, this.#epoch));
     await this.#datapath.bound();
 
-    const captured = captureAll(builtinEvaluators, loaded.inventory, knobs);
     this.#firewall = new Firewall(addon);
     this.#hadRules = await this.#firewall.hasTable();
     await this.#firewall.install({
@@ -182,8 +187,8 @@ export class Agent {
     return {
       ready: isRunning && !isDamaged,
       epoch: this.#epoch,
-      inventoryStale: this.#staleReasons.length > 0,
-      reasons: !isRunning ? [notEnforcing] : isDamaged ? [rulesAreGone] : this.#staleReasons,
+      inventoryStale: this.#input.staleReasons.length > 0,
+      reasons: !isRunning ? [notEnforcing] : isDamaged ? [rulesAreGone] : this.#input.staleReasons,
     };
   }
 
@@ -224,12 +229,7 @@ export class Agent {
   }
 
   #onChange(changed: Loaded): void {
-    if (changed.errors.length > 0) {
-      this.#staleReasons = changed.errors.map(describeFileError);
-      for (const reason of this.#staleReasons) this.#log.error({ reason }, "the inventory in force stays");
-      return;
-    }
-    this.#staleReasons = [];
+    if (!this.#input.read(changed.errors)) return;
     this.#next = changed.inventory;
     this.#run(() => this.#applyAll());
   }
@@ -295,9 +295,13 @@ export class Agent {
     const firewall = this.#firewall;
     const datapath = this.#datapath;
     if (firewall === null || datapath === null) return;
+    const completed = complete(inventory);
+    // Files that were touched, or broken for a while, and say what is in force: nothing is judged anew.
+    if (isDeepStrictEqual(completed, this.#inForce)) return;
     const epoch = ++this.#lastEpoch;
-    const program = this.#compile(inventory, epoch);
+    const program = buildProgram(completed, this.#options.knobs, epoch);
     const captured = captureAll(builtinEvaluators, inventory, this.#options.knobs);
+    this.#inForce = null;
     firewall.sweepEpoch(epoch);
     await datapath.useProgram(program);
     firewall.clearHeld(changedOwners(ownersOf(this.#inventory ?? inventory), ownersOf(inventory)));
@@ -308,17 +312,13 @@ export class Agent {
     await firewall.checkSources(inventory.ec2.interfaces);
     this.#epoch = epoch;
     this.#inventory = inventory;
-    this.#reportFindings(inventory);
+    this.#inForce = completed;
+    this.#input.enforced(inventory, captured.managed);
     this.#log.info({ epoch, managed: sizeOf(captured.managed) }, "enforcing a change");
     this.#listeners.onEvent({ event: "epoch", epoch });
   }
 
-  #compile(inventory: Inventory, epoch: number): ProgramData {
-    const host = readHostAddresses(loadAddon());
-    return buildProgram(withHostAddresses(inventory, host), this.#options.knobs, epoch);
-  }
-
-  #startDatapath(): Datapath {
+  #startDatapath(program: ProgramData): Datapath {
     const { knobs, mark, queue, queueLength } = this.#options;
     return new Datapath(
       {
@@ -333,17 +333,11 @@ export class Agent {
         rejects: knobs.denyAction === "reject",
         midstreamAdoptSeconds: knobs.midstreamAdoptSeconds,
         counters: this.#counters.buffer,
-        program: this.#compile(this.#inventory as Inventory, this.#epoch),
+        program,
       },
       (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
       (error) => this.#listeners.onFatal(error, this.#rules?.check() === true),
     );
-  }
-
-  #reportFindings(inventory: Inventory): void {
-    for (const finding of inventory.findings) {
-      this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
-    }
   }
 
   #metricSources(): MetricSources {
@@ -354,7 +348,7 @@ export class Agent {
       rulesRestored: this.#rules?.restoredCount ?? 0,
       epoch: this.#epoch,
       inventory: this.#inventory,
-      isStale: this.#staleReasons.length > 0,
+      isStale: this.#input.staleReasons.length > 0,
       queue: this.#options.queue,
     };
   }
@@ -363,6 +357,11 @@ export class Agent {
 const notEnforcing = "enforcement isn't in the kernel";
 const rulesAreGone = "somebody else removed or changed the rules in the kernel; they are being put back";
 
+/** With what this host itself knows. */
+function complete(inventory: Inventory): Inventory {
+  return withHostAddresses(inventory, readHostAddresses(loadAddon()));
+}
+
 function missing(probe: Probe): KernelError {
   const code = probe.hasNetAdmin ? "VERDICTD_UNSUPPORTED" : "VERDICTD_NO_PRIVILEGE";
   return new KernelError(code, "start", 0, probe.problems.join("; "));
@@ -370,8 +369,4 @@ function missing(probe: Probe): KernelError {
 
 function sizeOf(addresses: readonly unknown[] | "all"): number | "all" {
   return addresses === "all" ? "all" : addresses.length;
-}
-
-function describeFileError(error: { readonly file: string; readonly message: string }): string {
-  return `${error.file}: ${error.message}`;
 }

@@ -250,9 +250,13 @@ describe.skipIf(skipReason !== null)("failures", () => {
     expect(await reaches(80, 2000)).toBe("open");
     expect(await reaches(81, 300)).toBe("timeout");
     expect(readyz(net)).toContain("groups.json");
-    const running = engine;
-    await running.applies(() => writePolicy(policy));
+    // The same content again: readable, and nothing to judge anew.
+    writePolicy(policy);
+    await engine.reaches("the files to be readable", () => /"all files can be read again"/.test(engine?.stderr ?? ""));
     expect(metric(net, "verdictd_inventory_stale")).toBe(0);
+    policy.write("acls.json", describeNetworkAcls([networkAcl("acl-1", [], openEntries), networkAcl("acl-2", [], [])]));
+    await engine.reaches("a change to be enforced", () => engine?.events.at(-1)?.event === "epoch");
+    expect(engine.events.map(({ epoch }) => epoch)).toEqual([1, 2]);
   });
 
   test.each([

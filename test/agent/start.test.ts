@@ -1,0 +1,106 @@
+/** What `run` says of its surroundings as it starts: addresses that can't be had, nothing to enforce, bridges to come. */
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Engine, PolicyDirectory } from "../support/engine.ts";
+import { createLab, type Lab, type Namespace, skipReason, waitFor } from "../support/namespace.ts";
+import { describeInstances, describeSecurityGroups, describeSubnets } from "../support/vpc.ts";
+
+if (skipReason !== null) console.warn(`test/agent/start: skipped: ${skipReason}`);
+
+describe.skipIf(skipReason !== null)("a start", () => {
+  let lab: Lab;
+  let router: Namespace;
+  let policy: PolicyDirectory;
+  let engine: Engine | null = null;
+
+  beforeEach(() => {
+    lab = createLab();
+    router = lab.namespace("router");
+    policy = new PolicyDirectory();
+  });
+
+  afterEach(async () => {
+    await engine?.stop();
+    engine = null;
+    lab.destroy();
+    policy.remove();
+  });
+
+  const writePolicy = () => {
+    policy.write("subnets.json", describeSubnets({ "subnet-a": ["10.1.1.0/24"] }));
+    policy.write("groups.json", describeSecurityGroups([{ id: "sg-a", ingress: [], egress: [] }]));
+  };
+  const writeInstances = () => {
+    const instance = { instance: "i-a", subnet: "subnet-a", addresses: ["10.1.1.10"] as const, groups: ["sg-a"] };
+    policy.write("instances.json", describeInstances([instance]));
+  };
+
+  test.each([
+    ["203.0.113.200:9472", "this host (in this network namespace) has no such address"],
+    ["[2001:db8::7]:9472", "this host (in this network namespace) has no such address"],
+    ["127.0.0.1:9472", "another program listens there already"],
+  ])("--listen %s, which can't be had, is told with its remedy", async (listen, why) => {
+    const other = router.spawn([
+      process.execPath,
+      "-e",
+      'require("net").createServer().listen(9472, "127.0.0.1", () => console.log("listening"))',
+    ]);
+    await new Promise((resolve) => other.stdout.once("data", resolve));
+    const failing = new Engine(router, ["--dir", policy.path, "--listen", listen]);
+    expect(await failing.exits()).toBe(2);
+    expect(failing.stderr).toContain(
+      `verdictd: --listen ${listen}: ${why}; choose another with --listen HOST:PORT, or none with --listen none\n`,
+    );
+    expect(router.check(["nft", "list", "ruleset"])).toBe("");
+  });
+
+  test("directories without a policy are warned about; policies for nobody, too", async () => {
+    engine = await Engine.start(router, [policy.path]);
+    const running = engine;
+    expect(running.stderr).toMatch(/"level":"warn","time":"20\d\d-.*there is no policy in these directories/);
+    await running.applies(writePolicy);
+    await running.reaches("the warning", () =>
+      running.stderr.includes("the policies in these directories apply to no"),
+    );
+    await running.applies(writeInstances);
+    expect(running.stderr.match(/nothing is judged/g)?.length).toBe(2);
+    expect(running.stderr).toContain('"managed":1');
+  });
+
+  test("files that are written anew with the same content are no change", async () => {
+    writePolicy();
+    writeInstances();
+    engine = await Engine.start(router, [policy.path]);
+    policy.write("more.json", "{ broken");
+    await engine.reaches("the error", () => engine?.stderr.includes("the inventory in force stays") === true);
+    writeInstances();
+    policy.delete("more.json");
+    await engine.reaches(
+      "the files to be readable",
+      () => engine?.stderr.includes("all files can be read again") === true,
+    );
+    await engine.applies(() =>
+      policy.write(
+        "groups.json",
+        describeSecurityGroups([{ id: "sg-a", ingress: [], egress: [{ protocol: "-1", peers: ["sg-a"] }] }]),
+      ),
+    );
+    expect(engine.events.map(({ epoch }) => epoch)).toEqual([1, 2]);
+  });
+
+  test("a bridge that is named and comes later is filtered, and again when others change or replace it", async () => {
+    const isFiltered = () =>
+      JSON.parse(router.check(["ip", "-d", "-j", "link", "show", "br9"]))[0].linkinfo.info_data.nf_call_iptables === 1;
+    engine = await Engine.start(router, [policy.path], ["--bridge", "br9"]);
+    expect(engine.stderr).toContain(
+      "no bridge is called br9 in this network namespace: traffic between its ports isn't",
+    );
+    router.bridge("br9");
+    await waitFor("br9 to be filtered", isFiltered);
+    expect(engine.stderr).toContain("the bridge is there now, and filtered");
+    router.check(["ip", "link", "set", "br9", "type", "bridge", "nf_call_iptables", "0"]);
+    await waitFor("br9 to be filtered again", isFiltered);
+    router.check(["ip", "link", "delete", "br9"]);
+    router.bridge("br9");
+    await waitFor("the new br9 to be filtered", isFiltered);
+  });
+});
