@@ -44,6 +44,7 @@ if (version.error) {
 }
 const hash = hashOf(root, ["native"], [compiler, version.stdout, ...flags].join("\n"));
 if (!isCurrent(stamp, hash)) {
+  process.stderr.write(`set-up: ${compiler} native/*.cc (the addon)\n`);
   mkdirSync(join(root, "build"), { recursive: true });
   rmSync(stamp, { force: true });
   // Renamed when whole: a process that runs keeps the file that it has mapped.

@@ -19,6 +19,8 @@ const suites: readonly { name: string; policies: string; flags: readonly string[
   { name: "netpol-analyzer", policies: "manifests", flags: ["--set", "ipBlockMatchesPods=false"], atLeast: 13_000 },
 ];
 
+if (!existsSync(root)) console.warn(`test/conformance: skipped: there is no conformance data in ${root}`);
+
 describe.skipIf(!existsSync(root))(`conformance (skipped without ${root})`, () => {
   for (const { name, policies, flags, atLeast } of suites) {
     test(`${name}: every flow`, { timeout: 60_000 }, async () => {

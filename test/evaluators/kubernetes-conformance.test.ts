@@ -28,6 +28,9 @@ interface Line {
   readonly expect: "accept" | "deny";
 }
 
+if (!existsSync(root))
+  console.warn(`test/evaluators/kubernetes-conformance: skipped: there is no conformance data in ${root}`);
+
 describe.skipIf(!existsSync(root))(`conformance (skipped without ${root})`, () => {
   for (const { name, knobs } of suites) {
     test(`${name}: every flow`, { timeout: 60_000 }, () => {

@@ -7,6 +7,8 @@ import { DROP, FirewallLab, SILENCE_MS, server4, server6 } from "./firewall-lab.
 
 const { acceptThis, acceptBoth, deny } = markVerdict;
 
+if (skipReason !== null) console.warn(`test/kernel/firewall-flows: skipped: ${skipReason}`);
+
 describe.skipIf(skipReason !== null)(`flows through the table (${skipReason ?? "root"})`, () => {
   let l: FirewallLab;
   beforeAll(() => {

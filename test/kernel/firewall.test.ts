@@ -19,6 +19,10 @@ const native = {
   epoch: 0,
 } as const;
 
+if (skipReason !== null) console.warn(`test/kernel/firewall: skipped: ${skipReason}`);
+else if (!existsSync("/proc/sys/net/bridge"))
+  console.warn("test/kernel/firewall: bridges are skipped: no br_netfilter");
+
 describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReason ?? "root"})`, () => {
   const lab = createLab();
   let n: Namespace;
@@ -207,6 +211,10 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
             l.bridgeFilter ? [[l.name, `${l.bridgeFilter.ipv4} ${l.bridgeFilter.ipv6}`]] : [],
           ),
         );
+      const tags = () => ["vlan", "pppoe"].map((kind) => n.check(["cat", tagSwitch(kind)]).trim());
+      const tagSwitch = (kind: string) => `/proc/sys/net/bridge/bridge-nf-filter-${kind}-tagged`;
+      n.sysctl("net/bridge/bridge-nf-filter-pppoe-tagged", "1");
+      expect(tags()).toEqual(["0", "1"]);
       n.bridge("br1");
       n.bridge("br2");
       n.check(["ip", "link", "set", "br2", "type", "bridge", "nf_call_iptables", "1"]);
@@ -215,6 +223,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
       await firewall.install({ managed: [] });
       expect(await firewall.ask({ op: "enforceBridges", names: ["br1", "br2", "br9"] })).toEqual(["br9"]);
       expect(await filters()).toMatchObject({ br0: "false false", br1: "true true", br2: "true true" });
+      expect(tags()).toEqual(["1", "1"]);
       expect(await firewall.ask({ op: "enforceBridges", names: ["br1"] })).toEqual([]);
       expect(await filters()).toMatchObject({ br1: "true true", br2: "true false" });
       n.bridge("br3");
@@ -222,6 +231,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
       n.check(["ip", "link", "delete", "br3"]);
       await firewall.ask({ op: "remove" });
       expect(await filters()).toEqual(before);
+      expect(tags()).toEqual(["0", "1"]);
     },
   );
 });

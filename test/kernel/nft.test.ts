@@ -4,6 +4,8 @@ import { applyRuleset, nftVersion } from "../../src/kernel/nft.ts";
 const reason =
   (await nftVersion()) === null ? "nft isn't installed" : process.getuid?.() === 0 ? null : "nft asks the kernel: root";
 
+if (reason !== null) console.warn(`test/kernel/nft: skipped: ${reason}`);
+
 describe.skipIf(reason !== null)(`nft${reason === null ? "" : ` (skipped: ${reason})`}`, () => {
   // Only checked, and refused before the kernel is asked: nothing is changed in any namespace.
   it("names the line that it refuses, and quotes it", async () => {

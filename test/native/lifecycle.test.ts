@@ -25,6 +25,8 @@ const steps = [
 const lifecycleProcess = new URL("lifecycle-process.ts", import.meta.url).pathname;
 const registerPath = new URL("../support/register-typescript.mjs", import.meta.url).pathname;
 
+if (skipReason !== null) console.warn(`test/native/lifecycle: skipped: ${skipReason}`);
+
 describe.skipIf(skipReason !== null)(`sockets and threads (${skipReason ?? "as root"})`, () => {
   let lab: QueueLab;
   beforeAll(() => {

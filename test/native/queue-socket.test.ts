@@ -14,6 +14,8 @@ const registerPath = new URL("../support/register-typescript.mjs", import.meta.u
 const none = { unparseable: 0, overruns: 0, sendErrors: 0, failed: 0 };
 const all = (count: number) => ({ ...none, received: count, sent: count });
 
+if (skipReason !== null) console.warn(`test/native/queue-socket: skipped: ${skipReason}`);
+
 describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () => {
   let lab: QueueLab;
   beforeAll(() => {

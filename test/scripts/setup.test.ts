@@ -33,6 +33,8 @@ const person = readFileSync("/etc/passwd", "utf8")
   .map(([, , uid = "0", , , home = ""]) => ({ uid: Number(uid), home }))
   .find(({ uid, home }) => uid > 0 && existsSync(home) && lstatSync(home).uid === uid)?.uid;
 const made: string[] = [];
+if (!isRoot) console.warn("test/scripts/setup: what sudo does is skipped: needs root");
+else if (person === undefined) console.warn("test/scripts/setup: one test is skipped: needs a user with a home");
 
 afterEach(() => {
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true });

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { createLab, skipReason } from "./namespace.ts";
 
+if (skipReason !== null) console.warn(`test/support/namespace: skipped: ${skipReason}`);
+
 describe.skipIf(skipReason !== null)(`namespaces (${skipReason ?? "root"})`, () => {
   const lab = createLab();
   afterAll(() => lab.destroy());

@@ -14,6 +14,8 @@ const script = fileURLToPath(new URL("../../../scripts/start.mjs", import.meta.u
 const marker = `VERDICTD_DEMO_TEST_${process.pid}`;
 const skipReason = process.getuid?.() !== 0 ? "needs root" : existsSync(main) ? null : "needs a build: npm run build";
 
+if (skipReason !== null) console.warn(`test/cli/demo: skipped: ${skipReason}`);
+
 describe.skipIf(skipReason !== null)(`npm start${skipReason ? ` (skipped: ${skipReason})` : ""}`, () => {
   it("shows everything as expected on one screen, ends with 0, and leaves nothing", async () => {
     const before = rootRules();
