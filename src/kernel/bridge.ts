@@ -16,6 +16,7 @@ import {
   hostUint32,
   NetlinkFlag,
 } from "./netlink-message.ts";
+import { TaggedFrames } from "./tagged-frames.ts";
 
 const RTM_NEWLINK = 16;
 const IFLA_LINKINFO = 18;
@@ -32,6 +33,8 @@ export class Bridges {
 
   /** The index of each bridge that was to be enforced last; null for a name that no bridge had. */
   readonly #asked = new Map<string, number | null>();
+
+  readonly #tagged = new TaggedFrames();
 
   /** The client speaks NETLINK_ROUTE and stays its owner's to close. */
   constructor(client: NetlinkClient) {
@@ -53,6 +56,7 @@ export class Bridges {
     }
     const bridges = listLinks(this.#client).filter((link) => link.bridgeFilter !== null);
     const wanted = bridges.filter((link) => names.includes(link.name));
+    if (wanted.length > 0) this.#tagged.filter();
     for (const { index, bridgeFilter } of wanted) {
       if (!this.#before.has(index) && bridgeFilter !== null) this.#before.set(index, bridgeFilter);
       this.#set(index, { ipv4: true, ipv6: true });
@@ -60,6 +64,7 @@ export class Bridges {
     for (const index of [...this.#before.keys()]) {
       if (!wanted.some((link) => link.index === index)) this.#putBack(index);
     }
+    if (wanted.length === 0) this.#tagged.restore();
     this.#asked.clear();
     for (const name of names) this.#asked.set(name, wanted.find((link) => link.name === name)?.index ?? null);
     return names.filter((name) => this.#asked.get(name) === null);
@@ -72,6 +77,7 @@ export class Bridges {
 
   /** Whether the bridges that were to be enforced are those that are there, and still filter. */
   areEnforced(): boolean {
+    if (this.#before.size > 0 && !this.#tagged.areFiltered()) return false;
     return [...this.#asked].every(([name, index]) => {
       const link = findLink(this.#client, name);
       if (link === null || link.bridgeFilter === null) return index === null;
@@ -81,7 +87,11 @@ export class Bridges {
 
   /** Puts every bridge back as it was. */
   restore(): void {
-    for (const index of [...this.#before.keys()]) this.#putBack(index);
+    try {
+      for (const index of [...this.#before.keys()]) this.#putBack(index);
+    } finally {
+      this.#tagged.restore();
+    }
   }
 
   #putBack(index: number): void {

@@ -45,6 +45,7 @@ export type Command =
         | "takeSeen"
         | "clearDecisions"
         | "counters"
+        | "areBridgesEnforced"
         | "links"
         | "addresses"
         | "remove"

@@ -3,9 +3,14 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
 import { skipReason } from "../support/namespace.ts";
+import { frame, ipPacket, macOf, sendFrames, udp, withUdpChecksum } from "../support/raw-packet.ts";
 import { DROP, FirewallLab, managed, SILENCE_MS, server4, server6 } from "./firewall-lab.ts";
 
 const { acceptBoth, deny } = markVerdict;
+
+if (skipReason !== null) console.warn(`test/kernel/firewall-failures: skipped: ${skipReason}`);
+else if (!existsSync("/proc/sys/net/bridge"))
+  console.warn("test/kernel/firewall-failures: bridges are skipped: no br_netfilter");
 
 describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "root"})`, () => {
   let l: FirewallLab;
@@ -198,6 +203,38 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       // From outside through the router onto the bridge: one question.
       expect(l.pings(l.hosts.client, server4)).toBe("yes");
       expect(await l.states()).toEqual([markStates.original]);
+    });
+
+    it.each([
+      [4, "10.7.2.3", server4],
+      [6, "fd07:2::3", server6],
+    ] as const)("a VLAN tag or PPPoE is no way round (PL-11, IPv%i)", async (family, neighbour, server) => {
+      await l.start();
+      await l.answer(acceptBoth);
+      const at = await l.peers.server.openUdp({ family, localPort: l.port });
+      const [from, to] = [macOf(l.hosts.neighbour, "eth0"), macOf(l.hosts.server, "eth0")];
+      const send = (text: string, headers: readonly ("VLAN" | "PPPoE")[]): void => {
+        // From a port of its own, so that each is a flow of its own.
+        const datagram = withUdpChecksum(neighbour, server, udp(900 + text.length, l.port, [...Buffer.from(text)]));
+        sendFrames(l.hosts.neighbour, "eth0", [frame(from, to, ipPacket(neighbour, server, 17, datagram), headers)]);
+      };
+      send("nobody asks;", ["VLAN"]);
+      expect(await at.receives("nobody asks;")).toBe("received");
+      expect(await l.states()).toEqual([]);
+      await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+      send("accepted;", ["VLAN"]);
+      expect(await at.receives("accepted;")).toBe("received");
+      expect(await l.states()).toEqual([markStates.original]);
+      await l.answer(DROP);
+      send("denied;", ["VLAN"]);
+      await l.asked(1);
+      send("in a session;", ["PPPoE"]);
+      await l.asked(2);
+      expect(await at.receives("denied;", SILENCE_MS)).toBe("timeout");
+      // Others may have it their way again when we're gone.
+      await l.firewall.ask({ op: "remove" });
+      send("nobody there;", ["VLAN"]);
+      expect(await at.receives("nobody there;")).toBe("received");
     });
 
     it("a broadcast frame is no way round: not to a managed address, and not from one", async () => {

@@ -107,6 +107,7 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   removeAddresses: ({ managed, output }) =>
     firewall.removeAddresses({ managed: addresses(managed), output: addresses(output) }),
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
+  areBridgesEnforced: () => firewall.areBridgesEnforced(),
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),
   addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),

@@ -224,6 +224,10 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
       expect(await firewall.ask({ op: "enforceBridges", names: ["br1", "br2", "br9"] })).toEqual(["br9"]);
       expect(await filters()).toMatchObject({ br0: "false false", br1: "true true", br2: "true true" });
       expect(tags()).toEqual(["1", "1"]);
+      // Others switch it off: that is noticed, and what was there first is still what is put back.
+      expect(await firewall.ask({ op: "areBridgesEnforced" })).toBe(true);
+      n.sysctl("net/bridge/bridge-nf-filter-vlan-tagged", "0");
+      expect(await firewall.ask({ op: "areBridgesEnforced" })).toBe(false);
       expect(await firewall.ask({ op: "enforceBridges", names: ["br1"] })).toEqual([]);
       expect(await filters()).toMatchObject({ br1: "true true", br2: "true false" });
       n.bridge("br3");

@@ -8,14 +8,55 @@ import type { Namespace } from "./namespace.ts";
 const source = fileURLToPath(new URL("raw-send.cc", import.meta.url));
 const tool = fileURLToPath(new URL("../../build/test/raw-send", import.meta.url));
 
-/** Sends the packets from the namespace; compiles the tool where it isn't up to date. */
+/** Sends the packets from the namespace. */
 export function sendRaw(from: Namespace, packets: readonly (readonly number[])[]): void {
+  runTool(from, [], packets);
+}
+
+/** Sends Ethernet frames by an interface of the namespace. */
+export function sendFrames(from: Namespace, device: string, frames: readonly (readonly number[])[]): void {
+  runTool(from, ["-i", device], frames);
+}
+
+/** Compiles the tool where it isn't up to date. */
+function runTool(from: Namespace, options: readonly string[], packets: readonly (readonly number[])[]): void {
   if (!existsSync(tool) || statSync(tool).mtimeMs < statSync(source).mtimeMs) {
     mkdirSync(fileURLToPath(new URL("../../build/test", import.meta.url)), { recursive: true });
     const built = spawnSync("g++", ["-O1", "-o", tool, source], { encoding: "utf8" });
     if (built.status !== 0) throw new Error(built.error?.message ?? built.stderr);
   }
-  from.check([tool, ...packets.map((bytes) => Buffer.from(bytes).toString("hex"))]);
+  from.check([tool, ...options, ...packets.map((bytes) => Buffer.from(bytes).toString("hex"))]);
+}
+
+/** The hardware address of an interface. */
+export function macOf(namespace: Namespace, device: string): number[] {
+  const [link] = JSON.parse(namespace.check(["ip", "-j", "link", "show", device])) as { address: string }[];
+  return [...Buffer.from((link?.address ?? "").replaceAll(":", ""), "hex")];
+}
+
+/**
+ * An Ethernet frame round an IP packet, with these headers in between: `VLAN` 802.1Q with VLAN 0, `PPPoE` a session.
+ * Source: IEEE 802.1Q 9.6, RFC 2516.
+ */
+export function frame(
+  from: readonly number[],
+  to: readonly number[],
+  packet: readonly number[],
+  headers: readonly ("VLAN" | "PPPoE")[] = [],
+): number[] {
+  const isIpv6 = (packet[0] ?? 0) >> 4 === 6;
+  let type = isIpv6 ? 0x86dd : 0x0800;
+  let content = [...packet];
+  for (const header of headers.toReversed()) {
+    if (header === "VLAN") {
+      content = [0, 0, ...u16(type), ...content];
+      type = 0x8100;
+    } else {
+      content = [0x11, 0, 0, 1, ...u16(content.length + 2), ...u16(isIpv6 ? 0x57 : 0x21), ...content];
+      type = 0x8864;
+    }
+  }
+  return [...to, ...from, ...u16(type), ...content];
 }
 
 /** An IP packet round a payload; the family follows from the addresses. Lengths and the IPv4 checksum are right. */
@@ -52,8 +93,17 @@ export const tcpFlag = { fin: 1, syn: 2, rst: 4, ack: 16 } as const;
 /** A TCP header without data and with its checksum: tracking takes no other. */
 export function tcp(from: string, to: string, sourcePort: number, port: number, flags: number): number[] {
   const header = [...u16(sourcePort), ...u16(port), 0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
-  const pseudo = [...bytesOf(from), ...bytesOf(to), ...u16(header.length), 0, 6];
-  return withChecksum([...pseudo, ...header], pseudo.length + 16).slice(pseudo.length);
+  return withTransportChecksum(from, to, 6, header, 16);
+}
+
+/** The bytes of `udp` with the checksum that IPv6 wants. */
+export function withUdpChecksum(from: string, to: string, datagram: readonly number[]): number[] {
+  return withTransportChecksum(from, to, 17, datagram, 6);
+}
+
+/** An ICMPv6 message with its checksum. */
+export function icmpv6(from: string, to: string, type: number, body: readonly number[] = [0, 0, 0, 0]): number[] {
+  return withTransportChecksum(from, to, 58, [type, 0, 0, 0, ...body], 2);
 }
 
 /** ICMP port unreachable, quoting a packet. */
@@ -68,6 +118,18 @@ function withChecksum(bytes: number[], at: number): number[] {
   const result = [...bytes];
   result.splice(at, 2, ...u16(~sum & 0xffff));
   return result;
+}
+
+/** The checksum at `at`, over the pseudo-header and the bytes. */
+function withTransportChecksum(
+  from: string,
+  to: string,
+  protocol: number,
+  bytes: readonly number[],
+  at: number,
+): number[] {
+  const pseudo = [...bytesOf(from), ...bytesOf(to), ...u16(bytes.length), 0, protocol];
+  return withChecksum([...pseudo, ...bytes], pseudo.length + at).slice(pseudo.length);
 }
 
 function u16(value: number): [number, number] {
