@@ -119,9 +119,18 @@ async function judgeFile(file: string, stdin: Readable, judge: FlowJudge, output
   } catch (error) {
     if (!(error instanceof Error && "code" in error && "syscall" in error)) throw error;
     await output.end();
-    throw new CliExit(2, `--flows ${file}: ${error.message}`);
+    const why = flowsFailures[String(error.code)] ?? `it can't be read (${error.code})`;
+    throw new CliExit(2, `--flows ${file}: ${why}; name a file with one flow a line, or - for standard input`);
   }
 }
+
+const flowsFailures: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file",
+  EISDIR: "that is a directory",
+  EACCES: "this user may not read it",
+  EPERM: "this user may not read it",
+};
 
 /** Every problem at once. Throws CliExit 2. */
 function checkFlags(flags: ExplainFlags): Knobs {

@@ -294,6 +294,16 @@ describe("files of flows", () => {
     expect((await run(["--dir", dir, "--flows", "-", "--json"], input)).code).toBe(2);
   });
 
+  test.each([
+    ["no-such-file", "there is no such file"],
+    [".", "that is a directory"],
+  ])("--flows %s: %s, and what to name instead", async (name, why) => {
+    const file = join(root, name);
+    const { code, message } = await run(["--dir", dir, "--flows", file, "--json"]);
+    expect(code).toBe(2);
+    expect(message).toBe(`--flows ${file}: ${why}; name a file with one flow a line, or - for standard input`);
+  });
+
   test("no flows, no output", async () => {
     expect(await run(["--dir", dir, "--flows", "-", "--json"], "\n\n")).toMatchObject({ code: 0, out: "" });
   });
