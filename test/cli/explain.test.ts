@@ -342,12 +342,6 @@ describe("files of flows", () => {
     const { code } = await run(["--dir", dir, "--flows", "-", "--json"], ndjson(Array(3000).fill(open)), gone);
     expect(code).toBe(0);
   });
-
-  test("a file that isn't there", async () => {
-    const { code, message } = await run(["--dir", dir, "--flows", join(root, "none.ndjson"), "--json"]);
-    expect(code).toBe(2);
-    expect(message).toMatch(/^--flows .*none\.ndjson: .*ENOENT/);
-  });
 });
 
 describe("bad usage ends with 2 and every problem at once", () => {
