@@ -1,4 +1,5 @@
 /** Traps of the packet path itself: retransmissions, two packets of one flow in the queue, SCTP. */
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { crc32c } from "../support/crc32c.ts";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
@@ -76,6 +77,8 @@ describe.skipIf(skipReason !== null)("the packet path", () => {
         const client = await net.peers.a.openUdp({ family: family === 0 ? 4 : 6, host: address.b1[family], port: 53 });
         running.child.kill("SIGSTOP");
         try {
+          // The signal is on its way: a thread that still runs would judge the first packet at once.
+          await waitFor("every thread to stop", () => isStopped(running.child.pid ?? 0));
           await client.send(`A${round};`);
           await client.send(`AAAA${round};`);
           await waitFor("both in the queue", () => waiting(net.router) === 2);
@@ -166,6 +169,12 @@ class Capture {
 function waiting(router: Namespace): number {
   const line = queueLines(router).find((fields) => fields[0] === QUEUE);
   return line?.[2] ?? 0;
+}
+
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, "latin1")),
+  );
 }
 
 async function emptyQueue(router: Namespace): Promise<void> {
