@@ -3,7 +3,7 @@
  * there is no second opinion.
  */
 
-import type { Explanation } from "../model/evaluator.ts";
+import type { Explanation, PodLookup } from "../model/evaluator.ts";
 import { type FlowView, PacketState, reverseFlowView } from "../model/flow.ts";
 import { Reason } from "../model/reason.ts";
 import type { Direction } from "../model/verdict.ts";
@@ -64,6 +64,7 @@ export function explainAnswer(
   flow: FlowView,
   isReply: boolean,
   direction: Direction,
+  podAt?: PodLookup,
 ): Explanation | null {
   if (!compiled.explain) return null;
   const view: FlowView = { ...flow, source: { ...flow.source }, destination: { ...flow.destination } };
@@ -73,5 +74,5 @@ export function explainAnswer(
   }
   view.sourceClass = compiled.classOf(view.source);
   view.destinationClass = compiled.classOf(view.destination);
-  return compiled.explain(view, direction);
+  return compiled.explain(view, direction, podAt);
 }

@@ -1,10 +1,14 @@
 /** Endpoints in people's words: what the input calls an address, and what it lacks. */
 import type { Inventory } from "../model/inventory.ts";
+import { isSelectable, type Pod } from "../model/kubernetes.ts";
 import { type Address, addressKey, Family, formatAddress } from "../net/address.ts";
 
 /** The names of one inventory's addresses. */
 export class EndpointNames {
   readonly #names = new Map<string, string>();
+  readonly #pods = new Map<string, Pod>();
+  /** Pods without an address, because another has the one that they claim (NP-66). */
+  readonly #lost = new Map<string, { readonly name: string; readonly address: Address }>();
   readonly #publicOf = new Map<string, { readonly name: string; readonly address: Address | undefined }>();
 
   constructor({ ec2, kubernetes }: Inventory) {
@@ -17,8 +21,15 @@ export class EndpointNames {
     for (const { name, addresses } of kubernetes.nodes) {
       for (const address of addresses) this.#add(address, `node ${name}`);
     }
-    for (const { kind, namespace, name, addresses } of kubernetes.pods) {
-      for (const address of addresses) this.#add(address, `${kind.toLowerCase()} ${namespace}/${name}`);
+    for (const pod of kubernetes.pods) {
+      const { addresses, lostAddresses } = pod;
+      const name = `${pod.kind.toLowerCase()} ${pod.namespace}/${pod.name}`;
+      for (const address of addresses) {
+        this.#add(address, name);
+        if (isSelectable(pod)) this.#pods.set(addressKey(address), pod);
+      }
+      const [own, lost] = [addresses[0], lostAddresses?.[0]];
+      if (own?.family === Family.none && lost) this.#lost.set(addressKey(own), { name, address: lost });
     }
   }
 
@@ -36,8 +47,16 @@ export class EndpointNames {
     return `${reference} (${text})`;
   }
 
+  /** The pod or workload that policies select by this address. */
+  readonly podAt = (address: Address): Pod | null => this.#pods.get(addressKey(address)) ?? null;
+
   /** Why a verdict about this address may not be what the user wants to know; null where there is nothing to say. */
   caveat(address: Address): string | null {
+    const lost = this.#lost.get(addressKey(address));
+    if (lost !== undefined) {
+      const [text, owner] = [formatAddress(lost.address), this.#names.get(addressKey(lost.address))];
+      return `${lost.name} has no address: ${text}, which it claims, is ${owner}'s, and packets of ${text} are judged as that one's. This is what its own policies say.`;
+    }
     const behind = this.#publicOf.get(addressKey(address));
     if (behind === undefined || this.isKnown(address)) return null;
     const inner = behind.address === undefined ? "" : `, ${formatAddress(behind.address)}`;

@@ -8,6 +8,7 @@ import { Reason, reasonNames } from "../model/reason.ts";
 import { type Direction, directionNames, Verdict, verdictNames } from "../model/verdict.ts";
 import { formatProtocol, hasPorts, isIcmp } from "../net/protocol.ts";
 import { type Attribution, type Explainer, explainAnswer } from "./explain.ts";
+import { type Denial, otherDenials } from "./other-denials.ts";
 import type { EndpointNames } from "./render-explain-names.ts";
 
 /** How parts are set off; the identity where nobody watches. */
@@ -58,16 +59,18 @@ export function renderExplanation(
     lines.push("  But it gets no answer: the packets that come back have to pass as well.");
     lines.push(...describe(explainer, asked, names, `answer ${style.bad("denied")}`, reply, true));
   }
+  const more = otherDenials(explainer.program, view, decision);
+  if (more.length > 0) lines.push(`  Besides: ${more.map((denial) => nameDenial(explainer, denial)).join(", ")}.`);
   for (const address of [view.source, view.destination]) {
     const caveat = names.caveat(address);
     if (caveat !== null) lines.push(`  Note: ${caveat}`);
   }
   const { trace } = explainer;
   if (trace.length > 0) {
-    lines.push(style.dim("  trace"), ...listSteps(explainer, view, 0, trace.replyStart, style));
+    lines.push(style.dim("  trace"), ...listSteps(explainer, view, names, 0, trace.replyStart, style));
     if (trace.replyStart < trace.length) {
       lines.push(style.dim("  trace of the answer"));
-      lines.push(...listSteps(explainer, view, trace.replyStart, trace.length, style));
+      lines.push(...listSteps(explainer, view, names, trace.replyStart, trace.length, style));
     }
   }
   return `${lines.join("\n")}\n`;
@@ -115,20 +118,43 @@ function describe(
     const setting = `errorVerdict=${program.knobs.errorVerdict}`;
     return [`  ${verdict}: ${evaluator.name} failed to judge it, and the setting ${setting} decides.`];
   }
-  const explanation = explainAnswer(evaluator, view, isReply, direction);
+  const explanation = explainAnswer(evaluator, view, isReply, direction, names.podAt);
   const ref = refOf(evaluator.compiled.rules, by.rule);
-  const policy = ref === null ? "" : ` by ${kinds[evaluator.name] ?? evaluator.name} ${ref.policy}`;
+  const policy = ref === null ? "" : ` by ${namePolicies(evaluator.name, ref.policy)}`;
   const rule = ref?.rule ? ` (${ref.rule})` : "";
   const why = explanation?.text ?? `${reasonNames[by.reason]}${rule}`;
   const lines = [`  ${verdict} on ${directionNames[direction]}${policy}: ${why}.`];
-  if (explanation?.remedy) lines.push(`  To allow it: ${explanation.remedy}`);
+  const [first, ...more] = explanation?.remedy?.split("\n") ?? [];
+  if (first) lines.push(`  To allow it: ${first}`, ...more.map((line) => `      ${line}`));
   return lines;
+}
+
+/** `security group sg-db denies it on ingress too`. */
+function nameDenial({ program }: Explainer, { stage, evaluator, direction, rule, isReply }: Denial): string {
+  const by = program.evaluators[evaluator];
+  const ref = by ? refOf(by.compiled.rules, rule) : null;
+  const name = by
+    ? ref === null
+      ? by.name
+      : namePolicies(by.name, ref.policy)
+    : `defaultVerdict.${program.stages[stage]?.name}`;
+  const what = isReply ? "its answer" : "it";
+  return `${name} ${ref?.policy.includes(",") ? "deny" : "denies"} ${what} on ${directionNames[direction as Direction]} too`;
+}
+
+/** `security group sg-1`; `NetworkPolicies shop/a, shop/b` of a reference that joins them. */
+function namePolicies(evaluator: string, policy: string): string {
+  const kind = kinds[evaluator] ?? evaluator;
+  if (!policy.includes(",")) return `${kind} ${policy}`;
+  const plural = kind.endsWith("y") ? `${kind.slice(0, -1)}ies` : `${kind}s`;
+  return `${plural} ${policy.split(",").join(", ")}`;
 }
 
 /** Columns, and the evaluator's own words below each line that says more than "not mine". */
 function listSteps(
   { program, trace }: Explainer,
   view: FlowView,
+  names: EndpointNames,
   from: number,
   to: number,
   style: ExplainStyle,
@@ -143,7 +169,7 @@ function listSteps(
     const ref = refOf(evaluator.compiled.rules, trace.rules[i] as number);
     const isReply = i >= trace.replyStart;
     const isMute = reason === Reason.error || reason === Reason["not-managed"];
-    const said: Explanation | null = isMute ? null : explainAnswer(evaluator, view, isReply, direction);
+    const said: Explanation | null = isMute ? null : explainAnswer(evaluator, view, isReply, direction, names.podAt);
     rows.push({
       cells: [
         directionNames[direction] as string,

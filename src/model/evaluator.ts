@@ -9,6 +9,7 @@ import type { Address } from "../net/address.ts";
 import type { FlowView } from "./flow.ts";
 import type { Inventory } from "./inventory.ts";
 import type { Knobs } from "./knobs.ts";
+import type { Pod } from "./kubernetes.ts";
 import type { StageName } from "./stage.ts";
 import type { Direction, Verdict } from "./verdict.ts";
 
@@ -39,9 +40,15 @@ export interface RuleRef {
 export interface Explanation {
   /** One sentence: `none of its 2 rules allows tcp 5432 from 10.0.1.4 (it allows it from sg-app)`. */
   readonly text: string;
-  /** What would let the flow pass, as a command or a change; null where nothing in this policy would. */
+  /**
+   * What would let the flow pass, as a command or a change; null where nothing in this policy would. Lines behind the
+   * first are YAML to be copied.
+   */
   readonly remedy: string | null;
 }
+
+/** The pod or workload that an address is of, so that explanations can name it; null for any other endpoint. */
+export type PodLookup = (address: Address) => Pod | null;
 
 export interface CompiledEvaluator {
   /** A sum of `Reads` bits. */
@@ -59,7 +66,7 @@ export interface CompiledEvaluator {
   /** True iff the class is a subject in this direction: one that the evaluator restricts, exempt traffic aside. */
   isSubject(classNumber: number, direction: Direction): boolean;
   /** Explains the answer that it gives for this view. May allocate; never on the packet path. */
-  explain?(view: FlowView, direction: Direction): Explanation | null;
+  explain?(view: FlowView, direction: Direction, podAt?: PodLookup): Explanation | null;
 }
 
 /** The traffic that has to be diverted for an evaluator. */

@@ -35,6 +35,8 @@ export interface Pod {
    * which it can be named offline. Empty for a pod that has ended (NP-60).
    */
   readonly addresses: readonly Address[];
+  /** Those that it claims and another pod has (NP-66). */
+  readonly lostAddresses?: readonly Address[];
   readonly nodeName: string | null;
   /** Addresses of its node that its own status names (`hostIP`, `hostIPs`). */
   readonly hostAddresses: readonly Address[];

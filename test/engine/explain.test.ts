@@ -1,11 +1,17 @@
 /** What `explain` says of a decision: each key of its JSON, and its words. */
 import { describe, expect, test } from "vitest";
+import { compileProgram } from "../../src/engine/compile.ts";
 import { Explainer } from "../../src/engine/explain.ts";
+import { readFlow } from "../../src/engine/flow-request.ts";
 import type { Program } from "../../src/engine/program.ts";
+import { References } from "../../src/engine/reference.ts";
 import { renderExplanation } from "../../src/engine/render-explain.ts";
 import { ExplainJson, renderFlowError } from "../../src/engine/render-explain-json.ts";
 import { EndpointNames } from "../../src/engine/render-explain-names.ts";
+import { createFlowView } from "../../src/model/flow.ts";
 import { emptyInventory } from "../../src/model/inventory.ts";
+import { defaultKnobs } from "../../src/model/knobs.ts";
+import { closed, inventoryOf, pod } from "./inventories.ts";
 import { programOf, type SmallEvaluator, viewOf } from "./programs.ts";
 
 const tcp = "tcp 10.0.0.1#40000 -> 10.0.0.2#443";
@@ -183,6 +189,59 @@ describe("words", () => {
         "",
       ].join("\n"),
     );
+  });
+
+  test("who else denies it, there and back, in one line", () => {
+    const denies: SmallEvaluator = { ...groups, ingress: "deny" };
+    const policies: SmallEvaluator = { ...silent, egress: "deny", ingress: "deny", reason: "no-rule-matches", rule: 1 };
+    const text = say(programOf({ nacl: [acl], sg: [denies], k8s: [policies] }), tcp, false);
+    expect(text.split("\n").slice(1)).toEqual([
+      "  denied on egress by NetworkPolicy policy-b: network-policy was asked for egress of port 443.",
+      "  To allow it: ask again",
+      "  Besides: security group policy-a denies it on ingress too, NetworkPolicy policy-b denies it on ingress too, network ACL policy-b denies its answer on egress too.",
+      "",
+    ]);
+  });
+
+  test("a stage's default is one setting, and a failure ends the search", () => {
+    const denies: SmallEvaluator = { ...groups, egress: "deny" };
+    const closed = programOf({ sg: [denies], k8s: [silent] }, { defaultVerdict: { k8s: "deny" } });
+    expect(say(closed, tcp, false)).toMatch(
+      /denied on egress: no policy of stage k8s.*\n {2}Besides: security group policy-a denies it on egress too\.\n$/,
+    );
+    const fails = programOf({ nacl: [{ ...acl, ingress: "throw" }], sg: [denies] });
+    expect(say(fails, tcp, false)).not.toContain("Besides");
+  });
+
+  test("several policies are several", () => {
+    const rules = [{ policy: "sg-1,sg-2", rule: null }];
+    const program = programOf({
+      sg: [{ ...groups, ingress: "deny", reason: "no-rule-matches" }],
+      k8s: [{ ...silent, ingress: "deny", rule: 0 }],
+    });
+    for (const evaluator of program.evaluators) Object.assign(evaluator.compiled, { rules });
+    expect(say(program, tcp, false)).toMatch(
+      /denied on ingress by security groups sg-1, sg-2: .*\n.*\n {2}Besides: NetworkPolicies sg-1, sg-2 deny it on ingress too\.\n$/,
+    );
+  });
+
+  test("NP-66: a pod that lost its address has none, and the note says whose it is", () => {
+    const inventory = inventoryOf([
+      { ...pod("a/cli", ["10.1.0.1"]), status: { phase: "Running", podIPs: [{ ip: "10.1.0.1" }] } },
+      { ...pod("b/srv", ["10.1.0.1"]), status: { phase: "Pending", podIPs: [{ ip: "10.1.0.1" }] } },
+      closed("b/all", "srv"),
+    ]);
+    const explainer = new Explainer(compileProgram(inventory, defaultKnobs), { withTrace: false });
+    const view = createFlowView();
+    const asked = { from: "a/cli", to: "b/srv" };
+    expect(readFlow({ ...asked, port: 80 }, new References(inventory), view)).toBeNull();
+    explainer.explain(view);
+    const text = renderExplanation(explainer, { ...asked, view }, new EndpointNames(inventory), style);
+    expect(text).toMatch(/^a\/cli \(10\.1\.0\.1\) → b\/srv {2}tcp 80\n {2}denied on ingress by NetworkPolicy b\/all/);
+    expect(text).toContain("  Note: pod b/srv has no address: 10.1.0.1, which it claims, is pod a/cli's, and packets");
+    expect(inventory.findings.map((f) => f.message)).toEqual([
+      "10.1.0.1 is claimed by Pod a/cli too, whose it counts as: packets of it are judged as that pod's; remove the pod that is gone",
+    ]);
   });
 
   test("a refused answer is explained as the answer it is", () => {

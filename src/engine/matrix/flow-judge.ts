@@ -82,7 +82,7 @@ export class FlowJudge {
     fill(this.#view, pair, service, defaultSourcePort);
     const asked = { from: source.reference, to: destination.reference, view: this.#view };
     const lines = renderExplanation(this.#explainer, asked, names, plainStyle).trimEnd().split("\n");
-    return lines.slice(1).map((line) => line.trim());
+    return lines.slice(1).map((line) => line.replace(/^ {2}/, ""));
   }
 
   #decide(): number {

@@ -69,7 +69,7 @@ function load(tables: TierTables): CompiledEvaluator {
     evaluateEgress: (view) => judge(tables, view, Direction.egress),
     evaluateIngress: (view) => judge(tables, view, Direction.ingress),
     isSubject: (c, direction) => ((direction === Direction.egress ? egress : ingress).group[c] ?? 0) !== 0,
-    explain: (view, direction) => explainTier(tables, view, direction),
+    explain: (view, direction, podAt) => explainTier(tables, view, direction, podAt),
   };
 }
 

@@ -1,16 +1,16 @@
 /** The admin and baseline tiers' answers in words. */
-import type { Explanation } from "../../model/evaluator.ts";
+import type { Explanation, PodLookup } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
 import { Direction, directionNames, Verdict } from "../../model/verdict.ts";
 import { type Address, equalAddresses, Family, formatAddress } from "../../net/address.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { findEntry } from "../kubernetes/find-entry.ts";
 import { isOwnNode } from "../kubernetes/own-node.ts";
-import { formatTraffic } from "../kubernetes/rule-text.ts";
+import { formatTraffic, withPortNumbers } from "../kubernetes/rule-text.ts";
 import { trafficKey } from "../kubernetes/traffic-key.ts";
 import type { TierTables } from "./tables.ts";
 
-export function explainTier(tables: TierTables, view: FlowView, direction: Direction): Explanation {
+export function explainTier(tables: TierTables, view: FlowView, direction: Direction, podAt?: PodLookup): Explanation {
   const isEgress = direction === Direction.egress;
   const [subject, peer] = isEgress ? [view.source, view.destination] : [view.destination, view.source];
   const peerClass = classOfAddress(tables.classes, peer);
@@ -40,7 +40,7 @@ export function explainTier(tables: TierTables, view: FlowView, direction: Direc
   const kind = tables.kinds[number];
   const verb = verdict === Verdict.accept ? "accepts" : verdict === Verdict.deny ? "denies" : "passes on";
   return {
-    text: `${rule} of ${kind} ${policy} ${verb} ${text?.ports} ${way} ${text?.peers}`,
+    text: `${rule} of ${kind} ${policy} ${verb} ${withPortNumbers(text?.ports ?? "", view, podAt)} ${way} ${text?.peers}`,
     remedy:
       verdict === Verdict.deny ? remedyFor(tables, kind === "ClusterNetworkPolicy", policy, rule ?? "", traffic) : null,
   };

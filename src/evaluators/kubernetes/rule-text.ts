@@ -1,7 +1,8 @@
 /** What a rule allows or denies, in words, for explanations. */
+import type { PodLookup } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
 import { formatSelector, type Selector } from "../../model/selector.ts";
-import { formatProtocol, hasPorts, isIcmp } from "../../net/protocol.ts";
+import { formatProtocol, hasPorts, isIcmp, parseProtocol } from "../../net/protocol.ts";
 import type { PortTerm } from "./terms.ts";
 
 export interface RuleText {
@@ -21,6 +22,17 @@ function formatPort({ protocol, range, name }: PortTerm): string {
   if (name !== null) return `${protocolText}port "${name}"`;
   if (range === null) return `all ${protocolText.trim()} ports`;
   return `${protocolText}${range.from === range.to ? range.from : `${range.from}-${range.to}`}`;
+}
+
+/** What a port's name means depends on the destination: `tcp port "http" (8080)`. */
+export function withPortNumbers(ports: string, view: FlowView, podAt?: PodLookup): string {
+  const pod = podAt?.(view.destination);
+  if (!pod) return ports;
+  return ports.replace(/\b(tcp|udp|sctp) port "([^"]+)"/g, (text, protocol: string, name: string) => {
+    const number = parseProtocol(protocol);
+    const found = pod.ports.filter((port) => port.name === name && port.protocol === number).map(({ port }) => port);
+    return `${text} (${found.length === 0 ? `which ${pod.name} doesn't have` : [...new Set(found)].join(", ")})`;
+  });
 }
 
 export function formatPods(pods: Selector): string {

@@ -71,7 +71,7 @@ function load(tables: NetworkPolicyTables): CompiledEvaluator {
     evaluateEgress: (view) => judge(tables, view, Direction.egress),
     evaluateIngress: (view) => judge(tables, view, Direction.ingress),
     isSubject: (c, direction) => ((direction === Direction.egress ? egress : ingress).group[c] ?? 0) !== 0,
-    explain: (view, direction) => explainNetworkPolicy(tables, view, direction),
+    explain: (view, direction, podAt) => explainNetworkPolicy(tables, view, direction, podAt),
   };
 }
 

@@ -1,17 +1,23 @@
 /** NetworkPolicy's answers in words: what decided, and for a denial which rule came nearest and what would change it. */
-import type { Explanation } from "../../model/evaluator.ts";
+import type { Explanation, PodLookup } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
-import { Direction, directionNames } from "../../model/verdict.ts";
+import { Direction, type DirectionName, directionNames } from "../../model/verdict.ts";
 import { type Address, equalAddresses, Family, formatAddress } from "../../net/address.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { hasPorts } from "../../net/protocol.ts";
 import { findEntry, hasPeer } from "../kubernetes/find-entry.ts";
 import { isOwnNode } from "../kubernetes/own-node.ts";
-import { formatTraffic } from "../kubernetes/rule-text.ts";
+import { formatTraffic, withPortNumbers } from "../kubernetes/rule-text.ts";
 import { trafficKey } from "../kubernetes/traffic-key.ts";
+import { remedyFor } from "./remedy.ts";
 import type { NetworkPolicyTables } from "./tables.ts";
 
-export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView, direction: Direction): Explanation {
+export function explainNetworkPolicy(
+  tables: NetworkPolicyTables,
+  view: FlowView,
+  direction: Direction,
+  podAt?: PodLookup,
+): Explanation {
   const isEgress = direction === Direction.egress;
   const [subject, peer] = isEgress ? [view.source, view.destination] : [view.destination, view.source];
   const subjectClass = classOfAddress(tables.classes, subject);
@@ -22,7 +28,8 @@ export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView
   const rules = isEgress ? tables.egress : tables.ingress;
   const group = rules.group[subjectClass] as number;
   if (group === 0) return say(`no NetworkPolicy isolates the pod for ${directionNames[direction]}`);
-  const policies = tables.refs[tables.noMatch[direction][group] as number]?.policy ?? "";
+  const names = (tables.refs[tables.noMatch[direction][group] as number]?.policy ?? "").split(",");
+  const policies = names.join(", ");
   if (equalAddresses(subject, peer)) return say("a pod can always reach itself, whatever isolates it");
   if (tables.acceptsOwnNode[direction] && tables.isPod[peerClass] === 0 && isOwnNode(tables.ownNodes, subject, peer)) {
     return say(`${nameOf(peer)} is the pod's own node, whose traffic ${policies} can't restrict`);
@@ -37,7 +44,9 @@ export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView
     const number = rules.entries.rule[entry] as number;
     const ref = tables.refs[number];
     const text = tables.texts[number];
-    return say(`${ref?.rule} of ${ref?.policy} allows ${text?.ports} ${way} ${text?.peers}`);
+    return say(
+      `${ref?.rule} of ${ref?.policy} allows ${withPortNumbers(text?.ports ?? "", view, podAt)} ${way} ${text?.peers}`,
+    );
   }
 
   const { from, to, rule: ruleOf } = rules.entries;
@@ -46,14 +55,13 @@ export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView
   const ofPeer = entries.filter((e) => hasPeer(rules, e, peerClass));
   const textsOf = (list: readonly number[], part: "peers" | "ports"): string =>
     [...new Set(list.map((e) => tables.texts[ruleOf[e] as number]?.[part]))].join(" or ");
-  const names = policies.split(",");
   const isOne = names.length === 1;
-  const name = directionNames[direction] as string;
+  const name = directionNames[direction] as DirectionName;
   const count = tables.refs.filter(({ policy, rule }) => names.includes(policy) && rule?.startsWith(`${name}[`)).length;
   const allow = isOne ? "it allows" : "they allow";
   const hints = [
     ...(ofTraffic.length === 0 ? [] : [`${allow} it ${way} ${textsOf(ofTraffic, "peers")}`]),
-    ...(ofPeer.length === 0 ? [] : [`${end} ${allow} ${textsOf(ofPeer, "ports")}`]),
+    ...(ofPeer.length === 0 ? [] : [`${end} ${allow} ${withPortNumbers(textsOf(ofPeer, "ports"), view, podAt)}`]),
   ];
   const hint = hints.length === 0 ? "" : ` (${hints.join("; ")})`;
   const [isolate, have] = isOne ? ["isolates", "has"] : ["isolate", "have"];
@@ -61,9 +69,16 @@ export function explainNetworkPolicy(tables: NetworkPolicyTables, view: FlowView
     count === 0
       ? `${policies} ${isolate} the pod for ${name} and ${have} no rule for it`
       : `none of the ${name} rules of ${policies} (${count}) allows ${traffic} ${end}`;
-  const nearest = ofTraffic[0] ?? ofPeer[0];
-  const place = nearest === undefined ? names[0] : tables.refs[ruleOf[nearest] as number]?.policy;
-  return { text: `${what}${hint}`, remedy: `add an ${name} rule to ${place} that allows ${traffic} ${end}` };
+  // A policy that selects whole namespaces to close them isn't the one to open.
+  const place = isOne && count > 0 ? (names[0] ?? null) : null;
+  const subjectPod = podAt?.(subject) ?? null;
+  if (subjectPod === null) {
+    const where = place === null ? "a NetworkPolicy of the pod's own" : place;
+    return { text: `${what}${hint}`, remedy: `add an ${name} rule to ${where} that allows ${traffic} ${end}` };
+  }
+  const peerPod = tables.isPod[peerClass] === 1 ? (podAt?.(peer) ?? null) : null;
+  const remedy = remedyFor(place, subjectPod, { address: peer, pod: peerPod }, view, name);
+  return { text: `${what}${hint}`, remedy };
 }
 
 function say(text: string): Explanation {

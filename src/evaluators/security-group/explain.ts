@@ -51,7 +51,7 @@ function denialText(
     return `it has no ${isEgress ? "egress" : "ingress"} rule, so nothing is allowed ${isEgress ? "out" : "in"}`;
   }
   const others = [...new Set(details.filter((d) => coversPacket(d.protocol, d.ranges, view)).map((d) => d.peer))];
-  const whom = peerGroups.length > 0 ? peerGroups.join(",") : formatAddress(address);
+  const whom = peerGroups.length > 0 ? peerGroups.join(", ") : formatAddress(address);
   const allows = details.length === 1 ? "its only rule doesn't allow" : `none of its ${details.length} rules allows`;
   const hint = others.length === 0 ? "" : ` (it allows it ${word} ${others.slice(0, 4).join(", ")})`;
   return `${allows} ${packetText(view)} ${word} ${whom}${hint}`;

@@ -22,12 +22,13 @@ export function settleAddresses(pods: readonly Pod[], report: Report): Pod[] {
     const lost = pod.hostNetwork ? [] : pod.addresses.filter((address) => owners.get(addressKey(address)) !== pod);
     for (const address of lost) {
       const owner = owners.get(addressKey(address));
-      const message = `${formatAddress(address)} belongs to ${owner?.origin.name} too, which counts; it is judged as that pod`;
+      const message = `${formatAddress(address)} is claimed by ${owner?.origin.name} too, whose it counts as: packets of it are judged as that pod's; remove the pod that is gone`;
       report(
         findingAt(pod.origin, "status.podIPs", { severity: "warning", code: "shared-address", rule: "NP-66", message }),
       );
     }
-    return lost.length === 0 ? pod : { ...pod, addresses: pod.addresses.filter((address) => !lost.includes(address)) };
+    if (lost.length === 0) return pod;
+    return { ...pod, addresses: pod.addresses.filter((address) => !lost.includes(address)), lostAddresses: lost };
   });
 }
 

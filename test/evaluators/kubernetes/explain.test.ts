@@ -39,17 +39,17 @@ describe("explanations", () => {
     "shop/web -> shop/db tcp 80":
       'ingress[0] of shop/db allows tcp port "web", tcp 5432-5433 from pods app=web in namespace shop',
     "shop/web -> shop/db tcp 81":
-      "none of the ingress rules of shop/all,shop/db (2) allows tcp 81 from 10.0.0.1" +
+      "none of the ingress rules of shop/all, shop/db (2) allows tcp 81 from 10.0.0.1" +
       " (they allow it from 192.168.0.0/16 except 192.168.1.0/24;" +
       ' from 10.0.0.1 they allow tcp port "web", tcp 5432-5433)' +
-      " => add an ingress rule to shop/db that allows tcp 81 from 10.0.0.1",
+      " => add an ingress rule to a NetworkPolicy of the pod's own that allows tcp 81 from 10.0.0.1",
     "8.8.8.8 -> shop/web tcp 1":
       "shop/all isolates the pod for ingress and has no rule for it" +
-      " => add an ingress rule to shop/all that allows tcp 1 from 8.8.8.8",
+      " => add an ingress rule to a NetworkPolicy of the pod's own that allows tcp 1 from 8.8.8.8",
     "shop/db -> 8.8.8.8 icmp 8":
       "shop/db isolates the pod for egress and has no rule for it" +
-      " => add an egress rule to shop/db that allows icmp type 8 to 8.8.8.8",
-    "172.18.0.3 -> shop/db tcp 1": "172.18.0.3 is the pod's own node, whose traffic shop/all,shop/db can't restrict",
+      " => add an egress rule to a NetworkPolicy of the pod's own that allows icmp type 8 to 8.8.8.8",
+    "172.18.0.3 -> shop/db tcp 1": "172.18.0.3 is the pod's own node, whose traffic shop/all, shop/db can't restrict",
     "shop/db -> shop/db tcp 1": "a pod that talks to its own address is subject to no policy",
     "shop/bare -> blog/app tcp 1":
       "ingress[0] of BaselineAdminNetworkPolicy default denies all traffic from all pods in all namespaces" +

@@ -49,7 +49,7 @@ td.faded:not(:focus) { opacity: .22; }
 #why { border-top: 1px solid var(--line); background: var(--panel); padding: 12px 20px 16px; min-height: 132px;
   max-height: 40vh; overflow: auto; }
 #why h2 { margin: 0 0 4px; font-size: 15px; }
-#why p { margin: 0 0 2px; max-width: 110ch; }
+#why p { margin: 0 0 2px; max-width: 110ch; white-space: pre-wrap; }
 #why .dim { color: var(--dim); }
 #why code { font: 12.5px ui-monospace, monospace; user-select: all; overflow-wrap: anywhere; }
 `;
