@@ -6,15 +6,17 @@ import { createReadStream } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { Command, Option } from "commander";
 import { compileProgram } from "../engine/compile.ts";
+import type { FlowError } from "../engine/flow-request.ts";
 import { formatFinding } from "../model/finding.ts";
 import { type Knobs, parseKnobs } from "../model/knobs.ts";
+import { hasPorts, isIcmp, parseProtocol } from "../net/protocol.ts";
 import { loadInventory } from "../sources/files/load.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import { Expectations } from "./explain/expectations.ts";
 import { readLines } from "./explain/flow-lines.ts";
-import { FlowJudge } from "./explain/judge-flows.ts";
+import { FlowJudge, wordsOf } from "./explain/judge-flows.ts";
 
 /** Where it reads and writes; a test's own in tests. */
 export interface ExplainStreams {
@@ -41,16 +43,23 @@ interface ExplainFlags {
   readonly expect?: string;
 }
 
-/** What belongs to a single flow: its key, and whether the value is a number. */
+/** What belongs to a single flow: its key, and the last number where the value is one. */
 const flowKeys = {
-  from: false,
-  to: false,
-  protocol: false,
-  port: true,
-  sourcePort: true,
-  icmpType: true,
-  icmpCode: true,
-  via: false,
+  from: null,
+  to: null,
+  protocol: null,
+  port: 65535,
+  sourcePort: 65535,
+  icmpType: 255,
+  icmpCode: 255,
+  via: null,
+} as const;
+/** Whether a protocol has no such field. */
+const foreignTo = {
+  port: (protocol: number) => !hasPorts(protocol),
+  sourcePort: (protocol: number) => !hasPorts(protocol),
+  icmpType: (protocol: number) => !isIcmp(protocol),
+  icmpCode: (protocol: number) => !isIcmp(protocol),
 } as const;
 type FlowKey = keyof typeof flowKeys;
 
@@ -90,8 +99,10 @@ async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainSt
     style: styleFor(stdout, process.env),
   });
   const output = new ChunkedOutput(stdout);
-  if (flags.flows === undefined) output.write(judge.judge(singleFlow(flags), null));
-  else await judgeFile(flags.flows, stdin, judge, output);
+  if (flags.flows === undefined) {
+    output.write(judge.judge(singleFlow(flags), null));
+    if (judge.lastError !== null && flags.json !== true) throw new CliExit(2, nameFlag(judge.lastError, flags));
+  } else await judgeFile(flags.flows, stdin, judge, output);
   await output.end();
 
   if (judge.errorCount > 0) {
@@ -149,7 +160,15 @@ function checkFlags(flags: ExplainFlags): Knobs {
   }
   for (const key of given) {
     const value = flags[key] ?? "";
-    if (flowKeys[key] && !/^\d{1,5}$/.test(value)) problems.push(`${flagOf(key)} ${value}: not a number`);
+    const last = flowKeys[key];
+    if (last === null || (/^\d+$/.test(value) && Number(value) <= last)) continue;
+    problems.push(`${flagOf(key)} ${value}: a whole number from 0 to ${last}`);
+  }
+  const protocol = parseProtocol(flags.protocol ?? "tcp");
+  for (const key of given) {
+    // A number or a name that is none is reported where it's read.
+    if (protocol === null || !(key in foreignTo) || !foreignTo[key as keyof typeof foreignTo](protocol)) continue;
+    problems.push(`${flagOf(key)} ${flags[key]}: ${flags.protocol ?? "tcp"} has none; leave it out`);
   }
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
   return knobs;
@@ -159,9 +178,18 @@ function singleFlow(flags: ExplainFlags): Partial<Record<FlowKey, string | numbe
   const flow: Partial<Record<FlowKey, string | number>> = {};
   for (const key of Object.keys(flowKeys) as FlowKey[]) {
     const value = flags[key];
-    if (value !== undefined) flow[key] = flowKeys[key] ? Number(value) : value;
+    if (value !== undefined) flow[key] = flowKeys[key] === null ? value : Number(value);
   }
   return flow;
+}
+
+/** `--from b/oter: …`, without the value where the sentence has it. */
+function nameFlag(error: FlowError, flags: ExplainFlags): string {
+  const words = wordsOf(error);
+  if (error.field === null) return words;
+  const value = flags[error.field as FlowKey];
+  const shown = value === undefined || words.includes(value) ? "" : ` ${value}`;
+  return `${flagOf(error.field as FlowKey)}${shown}: ${words}`;
 }
 
 function flagOf(key: FlowKey): string {

@@ -8,6 +8,7 @@ import type { Inventory } from "../model/inventory.ts";
 import type { Pod } from "../model/kubernetes.ts";
 import { indexPodNames, type PodNames } from "../model/pod-names.ts";
 import { type Address, parseAddress } from "../net/address.ts";
+import { Suggestions } from "./suggestions.ts";
 
 /** At least one address: of each family the primary one comes first. */
 export interface Referent {
@@ -27,9 +28,11 @@ const REMEMBERED = 1 << 16;
 export class References {
   readonly #pods: PodNames;
   readonly #interfaces = new Map<string, readonly NetworkInterface[]>();
+  readonly #suggestions: Suggestions;
   readonly #found = new Map<string, Referent | ReferenceProblem>();
 
   constructor(inventory: Inventory) {
+    this.#suggestions = new Suggestions(inventory);
     this.#pods = indexPodNames(inventory.kubernetes.pods);
     for (const networkInterface of inventory.ec2.interfaces) {
       this.#interfaces.set(networkInterface.id, [networkInterface]);
@@ -56,7 +59,9 @@ export class References {
     if (interfaces) return ofInterfaces(text, interfaces);
     const pods = this.#pods(text);
     if (pods.length > 0) return ofPods(text, pods);
-    return unknown(`nothing is called ${quote(text)}: ${hint(text)}`);
+    const near = this.#suggestions.find(text);
+    const question = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
+    return unknown(`nothing is called ${quote(text)}: ${hint(text)}${question}`);
   }
 }
 

@@ -229,7 +229,34 @@ describe("one flow", () => {
     expect(json.code).toBe(2);
     expect(lines(json.out)).toEqual([{ error: { code: "unknown-ref", field: "from", message: expect.any(String) } }]);
     const words = await run(args);
-    expect(words).toMatchObject({ code: 2, out: expect.stringMatching(/^from: nothing is called "shop\/none"/) });
+    expect(words).toMatchObject({ code: 2, out: "" });
+    expect(words.message).toMatch(/^--from: nothing is called "shop\/none": it is neither a pod nor a workload/);
+  });
+
+  test.each([
+    ["a name that is nearly one", ["--from", "shop/aa", "--port", "1"], /^--from: .*; did you mean shop\/a\?$/],
+    ["a name of another namespace", ["--from", "prod/a", "--port", "1"], /; did you mean shop\/a\?$/],
+    ["a name of another kind", ["--from", "Job:shop/a", "--port", "1"], /; did you mean shop\/a\?$/],
+    ["an instance that is nearly one", ["--from", "i-wbe", "--port", "1"], /; did you mean i-web\?$/],
+    ["no port", ["--from", "shop/a"], /^--port: tcp, udp and sctp need the destination's port; name it$/],
+    ["a port too large", ["--from", "shop/a", "--port", "70000"], /^--port 70000: a whole number from 0 to 65535$/],
+    ["a port below zero", ["--from", "shop/a", "--port=-1"], /^--port -1: a whole number from 0 to 65535$/],
+    ["a broken port", ["--from", "shop/a", "--port", "5432.5"], /^--port 5432\.5: a whole number from 0 to 65535$/],
+    ["a type too large", ["--from", "shop/a", "--protocol", "icmp", "--icmp-type", "256"], /256: a whole .* 0 to 255$/],
+    [
+      "a port of ICMP",
+      ["--from", "shop/a", "--protocol", "icmp", "--port", "80"],
+      /^--port 80: icmp has none; leave it out$/,
+    ],
+    [
+      "a type of TCP",
+      ["--from", "shop/a", "--port", "80", "--icmp-type", "8"],
+      /^--icmp-type 8: tcp has none; leave it out$/,
+    ],
+    ["a protocol", ["--from", "shop/a", "--protocol", "quic", "--port", "1"], /^--protocol quic: tcp, udp, sctp/],
+  ])("what is wrong is said on standard error, with flag, value and remedy: %s", async (_, args, message) => {
+    const outcome = await run(["--dir", dir, "--to", "shop/b", ...args]);
+    expect(outcome).toMatchObject({ code: 2, out: "", message: expect.stringMatching(message) });
   });
 });
 

@@ -27,6 +27,7 @@ export class FlowJudge {
   readonly #options: JudgeOptions;
   readonly #view = createFlowView();
   #errorCount = 0;
+  #lastError: FlowError | null = null;
 
   constructor(inventory: Inventory, program: Program, expectations: Expectations, options: JudgeOptions) {
     this.#references = new References(inventory);
@@ -42,21 +43,29 @@ export class FlowJudge {
     return this.#errorCount;
   }
 
+  /** What was wrong with the last of them. */
+  get lastError(): FlowError | null {
+    return this.#lastError;
+  }
+
   /** The output for one line of NDJSON, with its newline. Never throws. */
   judgeLine(line: string, number: number): string {
     let value: unknown;
     try {
       value = JSON.parse(line);
     } catch {
-      return this.#fail({ code: "bad-flow", field: null, message: "the line is no JSON" }, `line ${number}`);
+      return this.#fail({ code: "bad-flow", field: null, message: "the line is no JSON" }, number);
     }
     return this.judge(value, number);
   }
 
-  /** The output for one flow, with its newline; `number` is null where there is only one. */
+  /**
+   * The output for one flow, with its newline; `number` is null where there is only one. For people, nothing where
+   * that one can't be judged: it's the caller's flags that are wrong, see `lastError`.
+   */
   judge(value: unknown, number: number | null): string {
     const error = readFlow(value, this.#references, this.#view);
-    if (error !== null) return this.#fail(error, number === null ? "" : `line ${number}`);
+    if (error !== null) return this.#fail(error, number);
     const request = value as FlowRequest;
     this.#explainer.explain(this.#view);
     this.#expectations.compare(request, this.#explainer.decision, number);
@@ -68,10 +77,16 @@ export class FlowJudge {
     return number === null ? text : `${text}\n`;
   }
 
-  #fail(error: FlowError, where: string): string {
+  #fail(error: FlowError, number: number | null): string {
     this.#errorCount++;
+    this.#lastError = error;
     if (this.#options.isJson) return `${renderFlowError(error)}\n`;
-    const place = [where, error.field].filter((part) => part).join(", ");
-    return `${place === "" ? "" : `${place}: `}${error.message}\n`;
+    if (number === null) return "";
+    return `line ${number}${error.field === null ? "" : `, ${error.field}`}: ${wordsOf(error)}\n`;
   }
+}
+
+/** What is wrong, said behind the name of the field that it concerns. */
+export function wordsOf({ field, message }: FlowError): string {
+  return field !== null && message.startsWith(`${field} is `) ? message.slice(field.length + 4) : message;
 }
