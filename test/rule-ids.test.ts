@@ -22,8 +22,6 @@ const unshown: Readonly<Record<string, string>> = {
   "SG-29": "the knob sgReferenceThroughMiddlebox comes with a later version; nothing in a packet tells of a middlebox",
   "SG-44": "about groups that an engine creates, and this one creates none",
   "SG-63": "the inventory doesn't say which flows pass a gateway or a load balancer; comes with a later version",
-  "SG-68": "AWS's idle timeouts come with the knob sgTimeouts, in a later version",
-  "SG-68a": "the knob sgTimeouts comes with a later version",
   "SG-72": "AWS's allowance of tracked connections isn't modelled; its counter comes with a later version",
   "SG-93": "a block of whole accounts, no matter of security groups; not modelled",
   "SG-94": "the source and destination check is about bridges' ports; comes with a later version",

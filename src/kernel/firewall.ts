@@ -26,7 +26,7 @@ import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
 import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
-import { applyRuleset, listObjects, type NftObject } from "./nft.ts";
+import { applyRuleset, listObjects, listTimeouts, type NftObject } from "./nft.ts";
 import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
 import {
   QUEUE_CHAIN,
@@ -38,6 +38,7 @@ import {
 } from "./ruleset-config.ts";
 import { renderSourceElements } from "./ruleset-source-check.ts";
 import { bindSources } from "./source-binding.ts";
+import { SwitchMemory } from "./switch-memory.ts";
 import { TableWatch } from "./table-watch.ts";
 
 export type FirewallConfig = Omit<RulesetConfig, "epoch">;
@@ -62,7 +63,7 @@ export class Firewall {
   constructor(addon: Pick<Addon, "NetlinkSocket">) {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
-    this.#bridges = new Bridges(this.#route);
+    this.#bridges = new Bridges(this.#route, new SwitchMemory());
     this.#watch = new TableWatch(this.#netfilter);
     this.#pins = new ForwardingPins(this.#route);
   }
@@ -318,11 +319,13 @@ interface Installed {
 /** What the table holds now, without the queue chain. */
 async function findLeftover(): Promise<Leftover> {
   const names = (objects: readonly NftObject[]): readonly string[] => objects.filter(isOurs).map(({ name }) => name);
+  const chains = names(await listObjects("chains"));
   return {
-    chains: names(await listObjects("chains")).filter((name) => name !== QUEUE_CHAIN),
+    chains: chains.filter((name) => name !== QUEUE_CHAIN),
     sets: names(await listObjects("sets")),
     // Counters of ours go on counting.
     counters: names(await listObjects("counters")).filter((name) => !Object.hasOwn(ruleCounters, name)),
+    timeouts: chains.length === 0 ? [] : (await listTimeouts(TABLE_NAME)).map(({ name }) => name),
   };
 }
 

@@ -19,7 +19,17 @@ export async function listObjects(kind: "chains" | "sets" | "counters"): Promise
   return nftables.map((entry) => entry[kind.slice(0, -1)]).filter((object) => object !== undefined);
 }
 
-/** What we read of a chain, set or counter. */
+/**
+ * The `ct timeout` objects of a table of the family `inet`, which must be there. Asked with the whole table, elements
+ * aside: nft 1.0.6 crashes where it's asked for them alone.
+ */
+export async function listTimeouts(table: string): Promise<readonly NftObject[]> {
+  const output = await runNft(["-j", "-t", "list", "table", "inet", table], "", "nft list table");
+  const { nftables } = JSON.parse(output) as { nftables: readonly Record<string, NftObject>[] };
+  return nftables.map((entry) => entry["ct timeout"]).filter((object) => object !== undefined);
+}
+
+/** What we read of a chain, set, counter or timeout. */
 export interface NftObject {
   readonly family: string;
   readonly table: string;

@@ -4,6 +4,7 @@
  * whatever another table did to the mark in between, nothing managed passes without an accept.
  */
 import { ctAccept, markEpochMask, markHeld, markIn, markVerdict } from "../model/mark.ts";
+import { renderTimeoutChains, useTimeouts } from "./flow-timeouts.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
 import {
@@ -68,11 +69,13 @@ function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
         .map((epoch) => `${mark.bits(epoch)} : jump epoch_${epoch}`)
         .join(", ")} }`,
     ]),
+    ...renderTimeoutChains(config),
     renderChain("accepted", null, [
       "counter name judged_accept",
       // Not remembered: these have no entry, or that of the flow that they quote (PL-27).
       "ct state invalid,untracked goto pass",
       `${isError} goto pass`,
+      ...useTimeouts(config),
       "jump record",
       "goto pass",
     ]),

@@ -35,7 +35,7 @@ export interface RulesetConfig {
   readonly queue: { readonly first: number; readonly total: number };
   /** The kernel has nft's own `queue`; otherwise the rule is the xt target NFQUEUE and comes by raw netlink. */
   readonly useNativeQueue: boolean;
-  readonly knobs: Pick<Knobs, "bypass" | "overflow" | "denyAction" | "sourceDestCheck">;
+  readonly knobs: Pick<Knobs, "bypass" | "overflow" | "denyAction" | "sgTimeouts" | "sourceDestCheck">;
   /** `postrouting` where IPVS is in use: it carries packets past the forward hook. nft has no `reject` there. */
   readonly hook: "forward" | "postrouting";
   /** Addresses whose packets are diverted, or all packets. */

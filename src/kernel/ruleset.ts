@@ -14,6 +14,7 @@
  * What depends on outside text: nothing. Addresses are printed from their words, numbers from numbers.
  */
 import { type Address, Family, formatAddress } from "../net/address.ts";
+import { deleteTimeouts, renderTimeouts } from "./flow-timeouts.ts";
 import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
 import { renderBeforeQueue } from "./ruleset-before-queue.ts";
@@ -25,8 +26,10 @@ export interface Leftover {
   readonly chains: readonly string[];
   readonly sets: readonly string[];
   readonly counters: readonly string[];
+  /** `ct timeout` objects. */
+  readonly timeouts: readonly string[];
 }
-export const nothingLeft: Leftover = { chains: [], sets: [], counters: [] };
+export const nothingLeft: Leftover = { chains: [], sets: [], counters: [], timeouts: [] };
 
 /** Makes the table with its queue chain; where nft has a queue statement of its own, with the queue rule too. */
 export function renderQueueChain(config: RulesetConfig): string {
@@ -53,8 +56,10 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     ...leftover.chains.map((name) => `delete chain ${TABLE} ${name}`),
     ...leftover.sets.map((name) => `delete set ${TABLE} ${name}`),
     ...leftover.counters.map((name) => `delete counter ${TABLE} ${name}`),
+    ...deleteTimeouts(config, leftover.timeouts),
     `table ${TABLE} {`,
     ...Object.keys(ruleCounters).map((name) => `\tcounter ${name} {\n\t}`),
+    ...renderTimeouts(config),
     // A size makes the kernel take its fixed hash, the faster one; while one epoch replaces another there are two.
     renderSet("epoch", "mark", config.epoch === 0 ? [] : [mark.bits(config.epoch)], 16),
     renderAddressSet("managed4", Family.ipv4, config.managed),

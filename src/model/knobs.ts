@@ -15,6 +15,7 @@ const choices = {
   denyAction: ["drop", "reject"],
   sgOnChange: ["aws", "strict"],
   sgIcmpErrors: ["related", "require-rule"],
+  sgTimeouts: ["kernel", "aws"],
   sourceDestCheck: ["on", "off"],
   ipBlockMatchesPods: ["true", "false"],
   npNonL4: ["peer-only", "allow", "deny"],

@@ -32,7 +32,13 @@ describe("the whole text", () => {
     [
       "open",
       {
-        knobs: { bypass: "accept", overflow: "accept", denyAction: "reject", sourceDestCheck: "off" },
+        knobs: {
+          bypass: "accept",
+          overflow: "accept",
+          denyAction: "reject",
+          sgTimeouts: "kernel",
+          sourceDestCheck: "off",
+        },
         useNativeQueue: true,
         epoch: 15,
       },
@@ -49,6 +55,7 @@ describe("the whole text", () => {
         },
       },
     ],
+    ["aws-timeouts", { knobs: { ...defaultKnobs, sgTimeouts: "aws" } }],
     ["all-low-mark", { managed: "all", output: "all", mark: markLayout(0xff) as MarkLayout, epoch: 3 }],
   ];
   it.each(rows)("%s", async (name, change) => {
@@ -82,6 +89,13 @@ describe("what the failure knobs write", () => {
     ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
     ["the xt target isn't text", {}, /queue num/, false],
     ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 16\n\t\}/, true],
+    ["SG-68a, sgTimeouts=kernel: no timeouts of ours", {}, /timeout/, false],
+    [
+      "SG-68a, sgTimeouts=aws, all packets: without sets",
+      { knobs: { ...defaultKnobs, sgTimeouts: "aws" }, output: "all" },
+      /meta nfproto ipv4 goto flow_timeouts4\n\t\tmeta nfproto ipv6 goto flow_timeouts6\n\t\}/,
+      true,
+    ],
     ["never asks for established", {}, /ct state[^\n]*established/, false],
   ];
   it.each(rows)("%s", (_, change, pattern, isThere) => {
@@ -89,16 +103,20 @@ describe("what the failure knobs write", () => {
   });
 
   it("replaces a leftover before it defines anything, and leaves the queue chain alone", () => {
-    const lines = renderRuleset(base, { chains: ["forward_first", "old"], sets: ["epoch"], counters: ["c"] }).split(
-      "\n",
-    );
-    expect(lines.slice(0, 7)).toEqual([
+    const lines = renderRuleset(base, {
+      chains: ["forward_first", "old"],
+      sets: ["epoch"],
+      counters: ["c"],
+      timeouts: ["t"],
+    }).split("\n");
+    expect(lines.slice(0, 8)).toEqual([
       "flush chain inet verdictd forward_first",
       "flush chain inet verdictd old",
       "delete chain inet verdictd forward_first",
       "delete chain inet verdictd old",
       "delete set inet verdictd epoch",
       "delete counter inet verdictd c",
+      "delete ct timeout inet verdictd t",
       "table inet verdictd {",
     ]);
     expect(lines.join("\n")).not.toMatch(/flush chain inet verdictd to_queue/);

@@ -154,6 +154,7 @@ describe("rules of the whole engine", () => {
       denyAction: ["drop", "reject"],
       sgOnChange: ["aws", "strict"],
       sgIcmpErrors: ["related", "require-rule"],
+      sgTimeouts: ["kernel", "aws"],
       "awsExempt.CLASS": ["on", "off"],
       ipBlockMatchesPods: ["true", "false"],
       npNonL4: ["peer-only", "allow", "deny"],
