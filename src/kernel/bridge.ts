@@ -16,6 +16,7 @@ import {
   hostUint32,
   NetlinkFlag,
 } from "./netlink-message.ts";
+import type { SwitchMemory } from "./switch-memory.ts";
 import { TaggedFrames } from "./tagged-frames.ts";
 
 const RTM_NEWLINK = 16;
@@ -29,16 +30,19 @@ const ENODEV = 19;
 export class Bridges {
   readonly #client: NetlinkClient;
   /** What each bridge had before it was switched on, by index: a name may be given to another bridge meanwhile. */
-  readonly #before = new Map<number, BridgeFilter>();
+  readonly #before = new Map<number, { readonly key: string; readonly filter: BridgeFilter }>();
 
   /** The index of each bridge that was to be enforced last; null for a name that no bridge had. */
   readonly #asked = new Map<string, number | null>();
 
-  readonly #tagged = new TaggedFrames();
+  readonly #memory: SwitchMemory;
+  readonly #tagged: TaggedFrames;
 
   /** The client speaks NETLINK_ROUTE and stays its owner's to close. */
-  constructor(client: NetlinkClient) {
+  constructor(client: NetlinkClient, memory: SwitchMemory) {
     this.#client = client;
+    this.#memory = memory;
+    this.#tagged = new TaggedFrames(memory);
   }
 
   /**
@@ -57,8 +61,8 @@ export class Bridges {
     const bridges = listLinks(this.#client).filter((link) => link.bridgeFilter !== null);
     const wanted = bridges.filter((link) => names.includes(link.name));
     if (wanted.length > 0) this.#tagged.filter();
-    for (const { index, bridgeFilter } of wanted) {
-      if (!this.#before.has(index) && bridgeFilter !== null) this.#before.set(index, bridgeFilter);
+    for (const { index, name, bridgeFilter } of wanted) {
+      if (!this.#before.has(index) && bridgeFilter !== null) this.#remember(index, name, bridgeFilter);
       this.#set(index, { ipv4: true, ipv6: true });
     }
     for (const index of [...this.#before.keys()]) {
@@ -94,12 +98,21 @@ export class Bridges {
     }
   }
 
+  /** What a killed run found counts, not what it left. */
+  #remember(index: number, name: string, found: BridgeFilter): void {
+    const key = `bridge ${index} ${name}`;
+    this.#memory.remember(key, `${Number(found.ipv4)}${Number(found.ipv6)}`);
+    const before = this.#memory.before(key) ?? "";
+    this.#before.set(index, { key, filter: { ipv4: before[0] === "1", ipv6: before[1] === "1" } });
+  }
+
   #putBack(index: number): void {
     const before = this.#before.get(index);
     this.#before.delete(index);
     if (before === undefined) return;
+    this.#memory.forget(before.key);
     try {
-      this.#set(index, before);
+      this.#set(index, before.filter);
     } catch (error) {
       // The bridge itself may be gone.
       if (!(error instanceof KernelError && error.errno === ENODEV)) throw error;

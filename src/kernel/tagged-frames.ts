@@ -7,22 +7,26 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { KernelError } from "./error.ts";
+import type { SwitchMemory } from "./switch-memory.ts";
 
 const DIRECTORY = "/proc/sys/net/bridge";
 const switches = ["bridge-nf-filter-vlan-tagged", "bridge-nf-filter-pppoe-tagged"] as const;
 type Switch = (typeof switches)[number];
 
 export class TaggedFrames {
-  /** What those had that were switched on. */
-  readonly #before = new Map<Switch, string>();
+  readonly #memory: SwitchMemory;
+
+  constructor(memory: SwitchMemory) {
+    this.#memory = memory;
+  }
 
   /** Switches them on. Throws KernelError where that isn't possible. */
   filter(): void {
     for (const name of switches) {
       const value = read(name);
       if (value === "1") continue;
+      this.#memory.remember(name, value);
       write(name, "1");
-      if (!this.#before.has(name)) this.#before.set(name, value);
     }
   }
 
@@ -33,9 +37,11 @@ export class TaggedFrames {
 
   /** Puts them back. Nothing happens where `filter` changed nothing. */
   restore(): void {
-    for (const [name, value] of [...this.#before]) {
-      this.#before.delete(name);
+    for (const name of switches) {
+      const value = this.#memory.before(name);
+      if (value === null) continue;
       write(name, value);
+      this.#memory.forget(name);
     }
   }
 }

@@ -110,6 +110,19 @@ describe.skipIf(skipReason !== null)("failures", () => {
     else expect(rules).toContain("table inet verdictd");
   });
 
+  test("a bridge's flags are put back after a kill, by the next run's clean stop", async () => {
+    const flags = () =>
+      JSON.parse(net.router.check(["ip", "-d", "-j", "link", "show", "br0"]))[0].linkinfo.info_data.nf_call_iptables;
+    const tagged = () => net.router.check(["cat", "/proc/sys/net/bridge/bridge-nf-filter-vlan-tagged"]).trim();
+    expect([flags(), tagged()]).toEqual([0, "0"]);
+    engine = await Engine.start(net.router, [policy.path]);
+    await engine.kill();
+    expect([flags(), tagged()]).toEqual([1, "1"]);
+    engine = await Engine.start(net.router, [policy.path]);
+    expect(await engine.stop()).toBe(0);
+    expect([flags(), tagged()]).toEqual([0, "0"]);
+  });
+
   test("onStop=keep: a start that fails doesn't open what is kept closed", async () => {
     engine = await Engine.start(net.router, [policy.path], ["--set", "onStop=keep"]);
     expect(await engine.stop()).toBe(0);
