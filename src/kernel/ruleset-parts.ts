@@ -58,8 +58,11 @@ export function hookPriorities(config: RulesetConfig): readonly HookPriorities[]
   ];
 }
 
-/** SG-84. */
-export const isNeighbourDiscovery = "icmpv6 type 133-137";
+/**
+ * SG-84. With the hop limit that every receiver asks for (RFC 4861 6.1, 7.1, 8.1), and that no routed packet has: by its
+ * type alone anybody could say anything to a host.
+ */
+export const isNeighbourDiscovery = "meta nfproto ipv6 ip6 hoplimit 255 icmpv6 type 133-137";
 
 /**
  * Lets out what this kernel itself says in refusing a packet. Its resets carry the entry of the packet that they

@@ -5,7 +5,7 @@
  */
 import { Family, formatAddress } from "../net/address.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
-import { renderChain, renderHook } from "./ruleset-parts.ts";
+import { isNeighbourDiscovery, renderChain, renderHook } from "./ruleset-parts.ts";
 import { noSourceCheck, type SourceCheck } from "./source-binding.ts";
 
 /** Link-local services of a VPC (SG-81). */
@@ -33,8 +33,9 @@ export function renderSourceCheck(config: RulesetConfig): string[] {
       `ip6 daddr ff00::/8 ${drop("source_check_multicast")}`,
     ]),
     renderChain("source_check", null, [
-      // Neighbour discovery, MLD, DHCP.
-      "icmpv6 type { 130-137, 143 } accept",
+      // Neighbour discovery, MLD (RFC 3810 5), DHCP.
+      `${isNeighbourDiscovery} accept`,
+      "meta nfproto ipv6 ip6 hoplimit 1 icmpv6 type { 130-132, 143 } accept",
       "udp sport . udp dport { 68 . 67, 67 . 68, 546 . 547, 547 . 546 } accept",
       `ether daddr @checked_macs ether daddr . ip daddr != @bound4 ${drop("source_check_destination")}`,
       `ether daddr @checked_macs ether daddr . ip6 daddr != @bound6 ${drop("source_check_destination")}`,

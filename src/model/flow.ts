@@ -135,7 +135,21 @@ export function answeringIcmpType(protocol: number, type: number): number {
   return type;
 }
 
-/** ICMPv6 neighbour discovery, RFC 4861: router and neighbour solicitation and advertisement, redirect (SG-84). */
-export function isNeighbourDiscovery(flow: Pick<Flow, "protocol" | "icmpType">): boolean {
-  return flow.protocol === Protocol.icmpv6 && flow.icmpType >= 133 && flow.icmpType <= 137;
+/**
+ * ICMPv6 neighbour discovery: router and neighbour solicitation and advertisement, redirect (SG-84). A flow that somebody
+ * describes is taken for real. A packet isn't: what is real never leaves the kernel, which knows the hop limit, and what
+ * only has such a type comes as `untracked` or `invalid`, because tracking has no flows of these types.
+ * Source: RFC 4861 4; net/netfilter/nf_conntrack_proto_icmpv6.c.
+ */
+export function isNeighbourDiscovery(
+  view: Pick<FlowView, "protocol" | "icmpType" | "source" | "destination" | "state">,
+): boolean {
+  return (
+    view.protocol === Protocol.icmpv6 &&
+    view.icmpType >= 133 &&
+    view.icmpType <= 137 &&
+    view.source.family !== Family.ipv4 &&
+    view.destination.family !== Family.ipv4 &&
+    view.state === PacketState.original
+  );
 }

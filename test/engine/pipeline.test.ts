@@ -225,6 +225,23 @@ describe("stages", () => {
       by: null,
       asked: [],
     },
+    {
+      name: "SG-84: ICMPv6 in IPv4 is no neighbour discovery",
+      stages: { sg: [{ ...groups, egress: "deny", reason: "no-rule-matches" }] },
+      flow: "icmpv6 10.0.0.1#133 -> 10.0.0.2#0",
+      verdict: "deny",
+      reason: "no-rule-matches",
+      by: "egress sg groups",
+    },
+    ...(["untracked", "invalid"] as const).map((state) => ({
+      name: `SG-84: a packet of such a type that the kernel didn't let out is judged (${state})`,
+      stages: { sg: [{ ...groups, egress: "deny" as const, reason: "no-rule-matches" as const }] },
+      flow: "icmpv6 2001:db8::1#137 -> 2001:db8::2#0",
+      state,
+      verdict: "deny" as const,
+      reason: state === "invalid" ? ("invalid-state" as const) : ("no-rule-matches" as const),
+      by: "egress sg groups",
+    })),
   ];
   test.each(rows)("$name", check);
 });

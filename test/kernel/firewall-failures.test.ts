@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
-import { skipReason } from "../support/namespace.ts";
-import { frame, ipPacket, macOf, sendFrames, udp, withUdpChecksum } from "../support/raw-packet.ts";
+import { skipReason, waitFor } from "../support/namespace.ts";
+import { frame, icmpv6, ipPacket, macOf, sendFrames, sendRaw, udp, withUdpChecksum } from "../support/raw-packet.ts";
 import { DROP, FirewallLab, managed, SILENCE_MS, server4, server6 } from "./firewall-lab.ts";
 
 const { acceptBoth, deny } = markVerdict;
@@ -177,6 +177,25 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       expect(await out.receives("never")).toBe("ECONNRESET");
     });
 
+    const solicit = [133, 0, 0, 0, 0, 0, 0, 0];
+    it.each([
+      ["in IPv4, protocol 58", () => ipPacket("10.7.1.2", server4, 58, solicit, 255), markStates.invalid],
+      ["routed, which takes one from its hop limit", () => advertise(255), markStates.untracked],
+      ["a redirect that was routed", () => redirect(64), markStates.invalid],
+    ] as const)("SG-84: what isn't neighbour discovery but has its type is judged: %s", async (_, packet, state) => {
+      await l.start();
+      await l.answer(DROP);
+      sendRaw(l.hosts.client, [packet()]);
+      await l.asked(1);
+      expect(await l.states()).toEqual([state]);
+      expect(l.pings(l.hosts.client, server6)).toBe("no");
+    });
+    const client6 = "fd07:1::2";
+    const advertise = (hopLimit: number) =>
+      ipPacket(client6, server6, 58, icmpv6(client6, server6, 136, Array(20).fill(0)), hopLimit);
+    const redirect = (hopLimit: number) =>
+      ipPacket(client6, server6, 58, icmpv6(client6, server6, 137, Array(36).fill(0)), hopLimit);
+
     it("postrouting stands in for forward", async () => {
       await l.start({ hook: "postrouting" });
       await l.answer(DROP);
@@ -235,6 +254,32 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       await l.firewall.ask({ op: "remove" });
       send("nobody there;", ["VLAN"]);
       expect(await at.receives("nobody there;")).toBe("received");
+    });
+
+    it("SG-84: neighbour discovery passes unasked with hop limit 255, and is judged with any other", async () => {
+      await l.start();
+      await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+      await l.answer(DROP);
+      l.hosts.server.check(["nft", "-f", "-"], {
+        input: `table inet arrivals { counter c { }; chain i { type filter hook input priority 0; icmpv6 type 134 counter name c; }; }`,
+      });
+      try {
+        const arrived = () =>
+          Number(/packets (\d+)/.exec(l.hosts.server.check(["nft", "list", "counter", "inet", "arrivals", "c"]))?.[1]);
+        const send = (hopLimit: number) =>
+          sendRaw(l.hosts.neighbour, [
+            ipPacket("fd07:2::3", server6, 58, icmpv6("fd07:2::3", server6, 134, Array(12).fill(0)), hopLimit),
+          ]);
+        send(255);
+        await waitFor("the advertisement", () => arrived() === 1);
+        expect(await l.states()).toEqual([]);
+        send(254);
+        await l.asked(1);
+        expect(await l.states()).toEqual([markStates.untracked]);
+        expect(arrived()).toBe(1);
+      } finally {
+        l.hosts.server.check(["nft", "delete", "table", "inet", "arrivals"]);
+      }
     });
 
     it("a broadcast frame is no way round: not to a managed address, and not from one", async () => {

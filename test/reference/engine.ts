@@ -75,7 +75,8 @@ export function createReference(documents: Documents, knobs: Knobs): (packet: Pa
 
   return (packet) => {
     // SG-84, AN-60.
-    if (packet.protocol === ICMPV6 && packet.icmpType >= 133 && packet.icmpType <= 137) return "accept, reply accept";
+    const isDiscovery = packet.protocol === ICMPV6 && packet.icmpType >= 133 && packet.icmpType <= 137;
+    if (isDiscovery && packet.source.family === 6) return "accept, reply accept";
     const denial = deniedBy(packet);
     if (denial !== null) return denial;
     return `accept, reply ${deniedBy(answerTo(packet)) ?? "accept"}`;

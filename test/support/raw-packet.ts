@@ -60,11 +60,17 @@ export function frame(
 }
 
 /** An IP packet round a payload; the family follows from the addresses. Lengths and the IPv4 checksum are right. */
-export function ipPacket(from: string, to: string, protocol: number, payload: readonly number[]): number[] {
+export function ipPacket(
+  from: string,
+  to: string,
+  protocol: number,
+  payload: readonly number[],
+  hopLimit = 64,
+): number[] {
   const source4or6 = bytesOf(from);
   const destination = bytesOf(to);
   if (source4or6.length === 16) {
-    return [0x60, 0, 0, 0, ...u16(payload.length), protocol, 64, ...source4or6, ...destination, ...payload];
+    return [0x60, 0, 0, 0, ...u16(payload.length), protocol, hopLimit, ...source4or6, ...destination, ...payload];
   }
   const header = [
     0x45,
@@ -74,7 +80,7 @@ export function ipPacket(from: string, to: string, protocol: number, payload: re
     0x34,
     0,
     0,
-    64,
+    hopLimit,
     protocol,
     0,
     0,
