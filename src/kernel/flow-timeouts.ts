@@ -86,7 +86,7 @@ export function useTimeouts({ knobs }: TimeoutConfig): string[] {
   return knobs.sgTimeouts === "kernel" ? [] : ["jump flow_timeouts"];
 }
 
-/** The addresses judged on this host's output are those of security groups' subjects, and no others. */
+/** The addresses judged on this host's output are EC2's, and no pod's (the evaluators' captures). */
 function matchFamily({ output }: TimeoutConfig, number: keyof typeof families): string[] {
   if (output === "all") return [`meta nfproto ipv${number} goto flow_timeouts${number}`];
   return ["saddr", "daddr"].map((end) => `${families[number]} ${end} @output${number} goto flow_timeouts${number}`);
