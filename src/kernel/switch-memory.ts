@@ -6,9 +6,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** By what was switched: `bridge 7 br0`, or the name of a sysctl; values as they were. */
-export type Switches = Readonly<Record<string, string>>;
-
+/** By what was switched, `bridge 7 br0` or the name of a sysctl, the value as it was. */
 export class SwitchMemory {
   readonly #path: string;
   #now: Record<string, string>;
