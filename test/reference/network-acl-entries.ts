@@ -57,7 +57,7 @@ function readEntry(fields: Fields): Entry | null {
 /** DEF-7: one that allows matches nothing; any other denies all that it could at its number. */
 function deniedInstead(fields: Fields): Entry[] {
   if (fields.RuleAction === "allow") return [];
-  const number = isWhole(fields.RuleNumber, 0, Number.MAX_SAFE_INTEGER) ? fields.RuleNumber : 0;
+  const number = isWhole(fields.RuleNumber, 1, 65535) ? fields.RuleNumber : 0;
   const [ipv4, ipv6] = [textOf(fields.CidrBlock) !== null, textOf(fields.Ipv6CidrBlock) !== null];
   const everywhere = ipv4 === ipv6 ? ["0.0.0.0/0", "::/0"] : [ipv4 ? "0.0.0.0/0" : "::/0"];
   const directions = typeof fields.Egress === "boolean" ? [fields.Egress] : [false, true];
