@@ -30,6 +30,7 @@ function lastChains(config: RulesetConfig, mark: NftMark): string[] {
       pass,
       "meta pkttype != host accept",
       `${isNeighbourDiscovery} accept`,
+      ...(hook === "postrouting" ? passHostErrors(hook) : []),
       ...matchManaged(config, "conclude"),
       mark.clearPacket,
     ]),
@@ -40,7 +41,7 @@ function lastChains(config: RulesetConfig, mark: NftMark): string[] {
     renderChain("output_last", renderHook("output", 20), [
       pass,
       `${isNeighbourDiscovery} accept`,
-      ...passHostErrors(config),
+      ...passHostErrors("output"),
       ...matchOutput(config, "conclude"),
       mark.clearPacket,
     ]),

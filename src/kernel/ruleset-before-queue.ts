@@ -30,6 +30,7 @@ function firstChains(config: RulesetConfig, mark: NftMark): string[] {
       forget,
       "meta pkttype != host goto not_unicast",
       `${isNeighbourDiscovery} accept`,
+      ...(hook === "postrouting" ? passHostErrors(hook) : []),
       ...matchManaged(config, "divert"),
     ]),
   );
@@ -40,7 +41,7 @@ function firstChains(config: RulesetConfig, mark: NftMark): string[] {
     renderChain("output_first", renderHook("output", 10), [
       forget,
       `${isNeighbourDiscovery} accept`,
-      ...passHostErrors(config),
+      ...passHostErrors("output"),
       `ct state related jump related`,
       ...matchOutput(config, "divert"),
     ]),

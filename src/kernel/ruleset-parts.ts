@@ -65,12 +65,17 @@ export function hookPriorities(config: RulesetConfig): readonly HookPriorities[]
 export const isNeighbourDiscovery = "meta nfproto ipv6 ip6 hoplimit 255 icmpv6 type 133-137";
 
 /**
- * Lets out what this kernel itself says in refusing a packet. Its resets carry the entry of the packet that they
- * answer and look `related`; its ICMP errors about a first packet, whose entry was never confirmed, look invalid. Both
- * would be judged as packets of the flow that was just denied.
+ * Lets out what this host itself answers to a packet that it doesn't forward: the resets of a refusal, whose entry is that
+ * of the packet that they answer, so that they look `related`; and ICMP errors (too big, time exceeded, unreachable). An
+ * error about a first packet looks invalid, because no entry was confirmed: the router's own checks come before our
+ * hooks. Judged, a path's MTU could never be found (SG-83a, NA-22: the router stands in the receiver's subnet).
+ *
+ * In postrouting it's the packet without an input interface that is this host's; we send no resets there.
  */
-export function passHostErrors(config: RulesetConfig): string[] {
-  const reset = "ct state related tcp flags & rst == rst accept";
-  if (config.knobs.denyAction === "drop") return [reset];
-  return [reset, "icmp type 3 icmp code 13 accept", "icmpv6 type 1 icmpv6 code 1 accept"];
+export function passHostErrors(hook: "output" | "postrouting"): string[] {
+  const errors = ["icmp type { 3, 11, 12 }", "icmpv6 type 1-4"].map(
+    (types) =>
+      `${hook === "output" ? "" : "iif 0 "}${types} ct state invalid,related,untracked fib saddr type local accept`,
+  );
+  return hook === "output" ? ["ct state related tcp flags & rst == rst accept", ...errors] : errors;
 }

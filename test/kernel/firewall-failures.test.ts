@@ -3,7 +3,17 @@ import { existsSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
 import { skipReason, waitFor } from "../support/namespace.ts";
-import { frame, icmpv6, ipPacket, macOf, sendFrames, sendRaw, udp, withUdpChecksum } from "../support/raw-packet.ts";
+import {
+  frame,
+  icmpPortUnreachable,
+  icmpv6,
+  ipPacket,
+  macOf,
+  sendFrames,
+  sendRaw,
+  udp,
+  withUdpChecksum,
+} from "../support/raw-packet.ts";
 import { DROP, FirewallLab, managed, SILENCE_MS, server4, server6 } from "./firewall-lab.ts";
 
 const { acceptBoth, deny } = markVerdict;
@@ -195,6 +205,54 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       ipPacket(client6, server6, 58, icmpv6(client6, server6, 136, Array(20).fill(0)), hopLimit);
     const redirect = (hopLimit: number) =>
       ipPacket(client6, server6, 58, icmpv6(client6, server6, 137, Array(36).fill(0)), hopLimit);
+
+    it.each([
+      [4, "forward", "10.7.1.2", /Time to live exceeded/],
+      [6, "forward", "fd07:1::2", /Hop limit/],
+      [4, "postrouting", "10.7.1.2", /Time to live exceeded/],
+      [6, "postrouting", "fd07:1::2", /Hop limit/],
+    ] as const)(
+      "SG-83a, NA-22: the host's own ICMP errors about a first packet aren't judged (IPv%i, %s)",
+      async (_, hook, client, expired) => {
+        await l.start({ output: managed, hook });
+        await l.answer(DROP);
+        const ping = (...options: string[]): string =>
+          l.hosts.server.run(["ping", "-n", "-c1", "-W1", ...options, client]).stdout;
+        expect(ping("-t", "1")).toMatch(expired);
+        l.router.check(["ip", "link", "set", "client", "mtu", "1400"]);
+        try {
+          expect(ping("-M", "do", "-s", "1440")).toMatch(/mtu ?= ?1400/);
+        } finally {
+          l.router.check(["ip", "link", "set", "client", "mtu", "1500"]);
+          l.hosts.server.check(["ip", "route", "flush", "cache"]);
+          l.hosts.server.check(["ip", "-6", "route", "flush", "cache"]);
+        }
+        expect(await l.states()).toEqual([]);
+      },
+    );
+
+    it("SG-83a: nor are those about an accepted flow; what others say in the host's place is", async () => {
+      await l.start({ output: managed });
+      await l.answer(acceptBoth);
+      expect(l.pings(l.hosts.server, "10.7.1.2")).toBe("yes");
+      await l.states();
+      const from = await l.peers.server.openUdp({ localPort: l.port, host: "10.7.1.2", port: l.port });
+      await from.send("a;");
+      // The client answers with port unreachable.
+      await l.asked(2);
+      expect(await l.states()).toEqual([markStates.original, markStates.related]);
+      const expired = (): number => {
+        const [names, values] = l.hosts.server.check(["grep", "^Icmp:", "/proc/net/snmp"]).split("\n");
+        return Number(values?.split(" ")[names?.split(" ").indexOf("InTimeExcds") ?? -1]);
+      };
+      const before = expired();
+      sendRaw(l.hosts.server, [ipPacket(server4, "10.7.1.2", 17, udp(l.port, l.port), 1)]);
+      await waitFor("time exceeded", () => expired() === before + 1);
+      const quoted = ipPacket(server4, "10.7.1.2", 17, udp(7, 7));
+      sendRaw(l.router, [ipPacket("10.7.1.2", server4, 1, icmpPortUnreachable(quoted))]);
+      await l.asked(1);
+      expect(await l.states()).toEqual([markStates.invalid]);
+    });
 
     it("postrouting stands in for forward", async () => {
       await l.start({ hook: "postrouting" });
