@@ -96,7 +96,8 @@ describe.skipIf(skipReason !== null)("a start", () => {
     );
     router.bridge("br9");
     await waitFor("br9 to be filtered", isFiltered);
-    expect(engine.stderr).toContain("the bridge is there now, and filtered");
+    const running = engine;
+    await running.reaches("the log line", () => running.stderr.includes("the bridge is there now, and filtered"));
     router.check(["ip", "link", "set", "br9", "type", "bridge", "nf_call_iptables", "0"]);
     await waitFor("br9 to be filtered again", isFiltered);
     router.check(["ip", "link", "delete", "br9"]);
