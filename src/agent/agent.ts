@@ -134,6 +134,7 @@ export class Agent {
 
     this.#firewall = new Firewall(addon);
     this.#hadRules = await this.#firewall.hasTable();
+    if (!this.#hadRules) this.#firewall.forgetSwitches();
     await this.#firewall.install({
       mark,
       queue: { first: queue, total: 1 },

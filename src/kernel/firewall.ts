@@ -58,12 +58,13 @@ export class Firewall {
   readonly #bridges: Bridges;
   readonly #watch: TableWatch;
   readonly #pins: ForwardingPins;
+  readonly #switches = new SwitchMemory();
   #installed: Installed | null = null;
 
   constructor(addon: Pick<Addon, "NetlinkSocket">) {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
-    this.#bridges = new Bridges(this.#route, new SwitchMemory());
+    this.#bridges = new Bridges(this.#route, this.#switches);
     this.#watch = new TableWatch(this.#netfilter);
     this.#pins = new ForwardingPins(this.#route);
   }
@@ -109,6 +110,11 @@ export class Firewall {
   /** Whether a table of ours is there, this run's or an earlier one's. */
   async hasTable(): Promise<boolean> {
     return (await listObjects("chains")).some(isOurs);
+  }
+
+  /** No earlier run left anything here: bridges are as their owner has them. */
+  forgetSwitches(): void {
+    this.#switches.clear();
   }
 
   /** Forgets what flows from and to these addresses were admitted for. Returns how many there were. */

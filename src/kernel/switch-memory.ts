@@ -36,6 +36,12 @@ export class SwitchMemory {
     this.#write();
   }
 
+  /** There is no run to clean up after: what the file says is of another namespace that had this number before. */
+  clear(): void {
+    this.#now = {};
+    this.#write();
+  }
+
   #write(): void {
     try {
       if (Object.keys(this.#now).length === 0) {

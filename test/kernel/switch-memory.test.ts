@@ -18,6 +18,12 @@ test("what a killed run found is what the next one puts back; then nothing is le
   expect(existsSync(path)).toBe(false);
 });
 
+test("what another namespace with the same number left can be forgotten", () => {
+  new SwitchMemory(path).remember("bridge 7 br0", "00");
+  new SwitchMemory(path).clear();
+  expect(new SwitchMemory(path).before("bridge 7 br0")).toBe(null);
+});
+
 test("a file that isn't ours is as none", () => {
   new SwitchMemory(path).remember("a", "1");
   writeFileSync(path, '["x"');
