@@ -25,6 +25,8 @@ export interface Decision {
   /** To be remembered in the ct mark: the stage admitted this flow in a way that survives a change of rules. */
   isSgHeld: boolean;
   isK8sHeld: boolean;
+  /** Sum of the `Reads` bits of every evaluator that was asked: what the decision may depend on. */
+  reads: number;
   /** An evaluator failed: this is `errorVerdict`, and isn't to be remembered (PL-8). */
   isError: boolean;
 }
@@ -45,6 +47,7 @@ export function createDecision(): Decision {
     replyRule: -1,
     isSgHeld: false,
     isK8sHeld: false,
+    reads: 0,
     isError: false,
   };
 }

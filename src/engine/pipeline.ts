@@ -361,5 +361,6 @@ function clear(decision: Decision): void {
   decision.replyRule = -1;
   decision.isSgHeld = false;
   decision.isK8sHeld = false;
+  decision.reads = 0;
   decision.isError = false;
 }

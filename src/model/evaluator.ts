@@ -65,6 +65,12 @@ export interface CompiledEvaluator {
   evaluateIngress(view: FlowView): Verdict;
   /** True iff the class is a subject in this direction: one that the evaluator restricts, exempt traffic aside. */
   isSubject(classNumber: number, direction: Direction): boolean;
+  /**
+   * What the answers read of the two addresses beyond their classes (`Reads.addresses`), as a number from 0 to 255: two
+   * flows with the same classes and the same number get the same answers. Without it nothing is remembered of what this
+   * evaluator answers. The view's classes are its own. Never allocates.
+   */
+  relationOf?(view: FlowView): number;
   /** Explains the answer that it gives for this view. May allocate; never on the packet path. */
   explain?(view: FlowView, direction: Direction, podAt?: PodLookup): Explanation | null;
 }

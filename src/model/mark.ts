@@ -9,6 +9,7 @@
  *  in
  * packet,   k8s-held  sg-held  └────── verdict ─────┘          └────────── epoch ─────────┘
  *  out
+ * deny     0         remember  1        1                      └────────── epoch ─────────┘
  * ```
  *
  * Epoch 0 in the ct mark: never decided. Verdict 0 on the way out: untouched, that is bypass or overflow. A packet that
@@ -22,6 +23,8 @@ import { PacketState } from "./flow.ts";
 export const markIn = { queued: 1, reply: 2, related: 4, dnat: 8 } as const;
 export const markHeld = { sg: 0x40, k8s: 0x80 } as const;
 export const markVerdict = { untouched: 0, acceptThis: 0x10, acceptBoth: 0x20, deny: 0x30 } as const;
+/** With verdict `deny`: further attempts of this kind, whatever their source port, are denied too. */
+export const markRemember = 0x40;
 export const markVerdictMask = 0x30;
 export const ctAccept = { original: 0x10, reply: 0x20 } as const;
 export const markEpochMask = 0x0f;

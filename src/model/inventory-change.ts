@@ -1,0 +1,51 @@
+/**
+ * What became different between two inventories, object by object: so that a change costs what it changes, and not what
+ * there is.
+ */
+import type { Address } from "../net/address.ts";
+import type { AdminPolicy } from "./admin-policy.ts";
+import type { Ec2Inventory } from "./ec2.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Namespace, Node, Pod, Service } from "./kubernetes.ts";
+import type { NetworkPolicy } from "./network-policy.ts";
+
+/** One object that came (`before` is null), went (`after` is null) or says something else. Never both null. */
+export interface Change<T> {
+  readonly before: T | null;
+  readonly after: T | null;
+}
+
+/** `before` is the very object (by identity) that an earlier change had as `after`. In any order. */
+export interface KubernetesChange {
+  readonly pods: readonly Change<Pod>[];
+  readonly namespaces: readonly Change<Namespace>[];
+  readonly nodes: readonly Change<Node>[];
+  readonly services: readonly Change<Service>[];
+  readonly networkPolicies: readonly Change<NetworkPolicy>[];
+  readonly adminPolicies: readonly Change<AdminPolicy>[];
+  /** All addresses of the host that we run on (NP-56); null: the same as before. */
+  readonly hostAddresses: readonly Address[] | null;
+}
+
+export interface InventoryChange {
+  /** The new one; null: nothing of it has changed. */
+  readonly ec2: Ec2Inventory | null;
+  readonly kubernetes: KubernetesChange;
+}
+
+/** From an empty inventory to this one. */
+export function changeFromNothing({ ec2, kubernetes }: Inventory): InventoryChange {
+  const appear = <T>(objects: readonly T[]): Change<T>[] => objects.map((after) => ({ before: null, after }));
+  return {
+    ec2,
+    kubernetes: {
+      pods: appear(kubernetes.pods),
+      namespaces: appear(kubernetes.namespaces),
+      nodes: appear(kubernetes.nodes),
+      services: appear(kubernetes.services),
+      networkPolicies: appear(kubernetes.networkPolicies),
+      adminPolicies: appear(kubernetes.adminPolicies),
+      hostAddresses: null,
+    },
+  };
+}
