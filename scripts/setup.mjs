@@ -1,6 +1,6 @@
 /**
  * From a bare clone to built, on Debian or Ubuntu with Node and a C++ compiler: OS packages, npm packages, native
- * addon, the lab's helper, TypeScript. Nothing is done twice: with everything in place it takes a fraction of a second.
+ * addon, the lab's helpers, TypeScript. Nothing is done twice: with everything in place it takes a fraction of a second.
  *
  *   node scripts/setup.mjs
  */
@@ -18,6 +18,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What enforcement and the lab call, and the packages that hold it. */
 const SYSTEM = { nft: "nftables", ip: "iproute2", ping: "iputils-ping" };
 
+/** Programs in C++ beside the addon: the lab's endpoints, and the loop that the benchmark compares with. */
+const HELPERS = ["lab-host", "queue-loop"];
+
 /**
  * Brings the checkout up to date, or ends the process: 3 where this machine lacks something, 1 where a step failed.
  * `systemPackages`: `install` where root can, else say the command; `ignore` for what needs none of them.
@@ -28,7 +31,7 @@ export function setUp({ systemPackages = "install" } = {}) {
   installNodePackages();
   mkdirSync(join(root, "build"), { recursive: true });
   step("the native addon", () => run(root, process.execPath, ["scripts/build-native.mjs"]));
-  buildLabHost();
+  for (const name of HELPERS) buildHelper(name);
   buildTypeScript();
   giveBack(root);
 }
@@ -76,15 +79,16 @@ function npm() {
   return [existsSync(beside) ? beside : "npm"];
 }
 
-function buildLabHost() {
-  const stamp = join(root, "build", "lab-host.stamp");
-  const target = join(root, "build", "lab-host");
-  const hash = hashOf(root, ["bench/lab-host.cc"]);
+function buildHelper(name) {
+  const source = `bench/${name}.cc`;
+  const stamp = join(root, "build", `${name}.stamp`);
+  const target = join(root, "build", name);
+  const hash = hashOf(root, [source]);
   if (existsSync(target) && isCurrent(stamp, hash)) return;
-  say("g++ bench/lab-host.cc");
+  say(`g++ ${source}`);
   const made = `${target}.${process.pid}`;
-  const args = ["-std=c++17", "-O2", "-o", made, "bench/lab-host.cc"];
-  step("the lab's helper", () => run(root, process.env.CXX || "g++", args));
+  const args = ["-std=c++17", "-O2", "-o", made, source];
+  step(source, () => run(root, process.env.CXX || "g++", args));
   renameSync(made, target);
   writeStamp(stamp, hash);
 }
