@@ -9,9 +9,9 @@ import { Command } from "commander";
 import { runDemo } from "./demo/run-demo.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
+import { listenForSignals } from "./lab/interruption.ts";
 
 const root = join(import.meta.dirname, "../..");
-const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export function demoCommand(): Command {
   return new Command("demo")
@@ -51,26 +51,4 @@ function removeLeftovers(): void {
     if (pid !== undefined && !existsSync(`/proc/${pid}`))
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
-}
-
-/** A signal that aborts with the CliExit for whichever came first of Ctrl-C, SIGTERM and SIGHUP. */
-function listenForSignals(): { readonly signal: AbortSignal; readonly stop: () => void } {
-  const controller = new AbortController();
-  const listeners = Object.entries(exitCodes).map(([name, code]) => {
-    // A second Ctrl-C must not stop the cleaning up, so the listener stays.
-    const listener = (): void => {
-      if (!controller.signal.aborted) process.stderr.write("Interrupted; cleaning up.\n");
-      controller.abort(new CliExit(code));
-    };
-    process.on(name, listener);
-    return () => process.off(name, listener);
-  });
-  // A pipe that nobody reads any more (`npm start | head`) ends the demo as well.
-  const onClosedPipe = (): void => controller.abort(new CliExit(1));
-  process.stdout.on("error", onClosedPipe);
-  const stop = (): void => {
-    for (const off of listeners) off();
-    process.stdout.off("error", onClosedPipe);
-  };
-  return { signal: controller.signal, stop };
 }

@@ -2,7 +2,7 @@
  * A lab for random policies: 13 endpoints round a router, on two bridges, on a cable with a subnet of its own, on cables
  * with pods' addresses, and outside. Each serves the same ports and probes all others.
  */
-import { LabHost } from "../../src/cli/demo/lab-host.ts";
+import { LabHost } from "../../src/cli/lab/lab-host.ts";
 import { createLab, type Namespace } from "./namespace.ts";
 
 export interface LabEndpoint {

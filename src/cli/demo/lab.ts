@@ -3,34 +3,21 @@
  * endpoint of the topology, with a process that serves and probes. Nothing of the machine's own network is touched:
  * every device is born inside a namespace. All of it goes with `close`, and with this process.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { runCommand } from "./command.ts";
-import { LabHost } from "./lab-host.ts";
+import { runCommand } from "../lab/command.ts";
+import { LabHost } from "../lab/lab-host.ts";
+import { Namespaces, namespaceName, quiet } from "../lab/namespaces.ts";
 import { bridgeName, type Endpoint, endpoints } from "./topology.ts";
-
-const directory = "/run/netns";
 
 /** The pods' next hop: an address that every cable may carry. */
 const podGateway = { ipv4: "169.254.1.1", ipv6: "fe80::1" };
 
-/** Settings of a new namespace, before it has devices: addresses are usable at once, its bridges keep to themselves. */
-const quiet = [
-  ["net/ipv6/conf/all/accept_dad", "0"],
-  ["net/ipv6/conf/default/accept_dad", "0"],
-  ["net/bridge/bridge-nf-call-iptables", "0"],
-  ["net/bridge/bridge-nf-call-ip6tables", "0"],
-] as const;
-
 export class Lab {
   readonly #hosts = new Map<string, LabHost>();
-  readonly #namespaces: string[] = [];
-  readonly #onExit = (): void => this.#removeNow();
+  readonly #namespaces = new Namespaces();
 
   /** Builds the lab; leaves nothing behind where that fails, or is interrupted. */
   static async create(signal: AbortSignal): Promise<Lab> {
     const lab = new Lab();
-    process.on("exit", lab.#onExit);
     try {
       await lab.#build(signal);
     } catch (error) {
@@ -42,7 +29,7 @@ export class Lab {
 
   /** Path of the router's namespace, as `nsenter --net=` takes it. */
   get routerPath(): string {
-    return `${directory}/${nameOf("router")}`;
+    return this.#namespaces.pathOf("router");
   }
 
   host(endpoint: Endpoint): LabHost {
@@ -55,8 +42,7 @@ export class Lab {
   async close(): Promise<void> {
     await Promise.all([...this.#hosts.values()].map((host) => host.close()));
     this.#hosts.clear();
-    this.#removeNow();
-    process.off("exit", this.#onExit);
+    this.#namespaces.remove();
   }
 
   async #build(signal: AbortSignal): Promise<void> {
@@ -81,16 +67,13 @@ export class Lab {
   }
 
   async #addNamespace(label: string): Promise<void> {
-    const name = nameOf(label);
-    this.#namespaces.push(name);
-    await runCommand("ip", ["netns", "add", name]);
-    const host = new LabHost(`${directory}/${name}`);
+    const host = new LabHost(await this.#namespaces.add(label));
     this.#hosts.set(label, host);
     for (const [path, value] of quiet) await host.sysctl(path, value);
   }
 
   async #connect(endpoint: Endpoint): Promise<void> {
-    const name = nameOf(endpoint.name);
+    const name = namespaceName(endpoint.name);
     const inside = (args: readonly string[]) => runCommand("ip", ["-n", name, ...args]);
     const cable = `to-${endpoint.name}`;
     await inRouter(["link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name]);
@@ -103,10 +86,6 @@ export class Lab {
     await inside(["address", "add", `${endpoint.ipv6}/64`, "dev", "eth0", "nodad"]);
     await inside(["route", "add", "default", "via", firstOf(endpoint.ipv4)]);
     await inside(["-6", "route", "add", "default", "via", firstOf(endpoint.ipv6)]);
-  }
-
-  #removeNow(): void {
-    for (const name of this.#namespaces.splice(0)) removeNamespace(name);
   }
 }
 
@@ -134,28 +113,10 @@ async function addressRouter(endpoint: Endpoint): Promise<void> {
 }
 
 function inRouter(args: readonly string[]): Promise<string> {
-  return runCommand("ip", ["-n", nameOf("router"), ...args]);
-}
-
-function nameOf(label: string): string {
-  return `vd${process.pid}-${label}`;
+  return runCommand("ip", ["-n", namespaceName("router"), ...args]);
 }
 
 /** `10.20.1.10` → `10.20.1.1`, `2001:db8:20:1::10` → `2001:db8:20:1::1`. */
 function firstOf(address: string): string {
   return address.replace(/[0-9a-f]+$/, "1");
-}
-
-/** Removes what a lab that was killed left: namespaces of our naming whose process is gone. Returns how many. */
-export function removeLeftovers(): number {
-  const leftovers = (existsSync(directory) ? readdirSync(directory) : []).filter((name) => {
-    const pid = /^vd(\d+)-/.exec(name)?.[1];
-    return pid !== undefined && !existsSync(`/proc/${pid}`);
-  });
-  for (const name of leftovers) removeNamespace(name);
-  return leftovers.length;
-}
-
-function removeNamespace(name: string): void {
-  if (existsSync(`${directory}/${name}`)) spawnSync("ip", ["netns", "delete", name], { stdio: "ignore" });
 }

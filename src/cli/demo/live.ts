@@ -5,7 +5,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { dump, load } from "js-yaml";
-import type { Enforcement } from "./enforcement.ts";
+import type { Enforcement } from "../lab/enforcement.ts";
 import type { Lab } from "./lab.ts";
 import { endpointNamed } from "./topology.ts";
 

@@ -2,8 +2,10 @@
  * Who reaches whom: every ordered pair of endpoints, each service of the destination and ping, over both families;
  * what is expected of it beside what was observed.
  */
+
+import type { Service } from "../lab/lab-host.ts";
 import type { Lab } from "./lab.ts";
-import { type Endpoint, endpoints, type Service } from "./topology.ts";
+import { type Endpoint, endpoints } from "./topology.ts";
 
 /** A denied probe waits this long; an open one of the lab takes well under a millisecond. */
 const timeoutMs = 400;

@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { loadAddon } from "../../kernel/addon-loader.ts";
 import { probeKernel } from "../../kernel/probe.ts";
 import { CliExit } from "../exit.ts";
+import { Enforcement } from "../lab/enforcement.ts";
+import { unlessAborted } from "../lab/interruption.ts";
+import { removeLeftovers } from "../lab/namespaces.ts";
 import { describeKernel } from "./describe-kernel.ts";
-import { Enforcement } from "./enforcement.ts";
-import { Lab, removeLeftovers } from "./lab.ts";
+import { Lab } from "./lab.ts";
 import { measureLatency } from "./latency.ts";
 import { changeLive, isLiveAsExpected } from "./live.ts";
 import { allProbes, isAsExpected, observe, waitForLab } from "./matrix.ts";
@@ -69,7 +71,10 @@ async function run(options: DemoOptions): Promise<boolean> {
 
       const policy = await Policy.load(directories);
       signal.throwIfAborted();
-      enforcement = new Enforcement(options.main, lab.routerPath, directories, bridgeName);
+      enforcement = new Enforcement(options.main, lab.routerPath, [
+        ...directories.flatMap((d) => ["--dir", d]),
+        ...["--bridge", bridgeName],
+      ]);
       const epoch = await enforcement.epochAfter(null, 20_000);
       print(printFact(style, "policy", `${policy.summary} → epoch ${epoch}`));
 
@@ -99,18 +104,4 @@ function nextSteps(style: Style): string[] {
     printFact(style, "next", "node dist/main.js explain --dir examples/vpc --from i-web --to i-db --port 5432"),
     printMore("sudo node dist/main.js run --dir examples/vpc"),
   ];
-}
-
-/** What was begun when the signal came fails by itself as the lab goes; nobody waits for it. */
-async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", abort);
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

@@ -2,11 +2,7 @@
  * The lab as data: who is in it, where, under which addresses, and what they serve. The addresses are those of
  * `examples/`, which is what makes the policies there apply; a test compares the two.
  */
-
-export interface Service {
-  readonly protocol: "tcp" | "udp";
-  readonly port: number;
-}
+import type { Service } from "../lab/lab-host.ts";
 
 export interface Endpoint {
   /** Short name: label of its row and column, and of its namespace. */

@@ -10,10 +10,10 @@ export class Enforcement {
   #epoch: number | null = null;
   #hasExited = false;
 
-  /** `main` is the program's entry; `namespacePath` as `nsenter` takes it. */
-  constructor(main: string, namespacePath: string, directories: readonly string[], bridge: string) {
-    const argv = [process.execPath, main, "run", ...directories.flatMap((d) => ["--dir", d]), "--bridge", bridge];
-    // Detached, so that a Ctrl-C meets the demo alone, which stops the engine in order; setpriv, so that the engine
+  /** `main` is the program's entry, `namespacePath` as `nsenter` takes it, `flags` those of `run`. */
+  constructor(main: string, namespacePath: string, flags: readonly string[]) {
+    const argv = [process.execPath, main, "run", ...flags];
+    // Detached, so that a Ctrl-C meets the lab's owner alone, which stops the engine in order; setpriv, so that the engine
     // stops as well where the demo is killed.
     this.#child = spawn("nsenter", [`--net=${namespacePath}`, "--", "setpriv", "--pdeathsig", "TERM", "--", ...argv], {
       stdio: ["ignore", "pipe", "pipe"],

@@ -7,9 +7,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CliExit } from "../exit.ts";
 import { onLines } from "./lines.ts";
-import type { Service } from "./topology.ts";
 
 const program = join(import.meta.dirname, "../../../build/lab-host");
+
+export interface Service {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+}
 
 /** `open`, or the word for how it failed: `timeout`, `refused`, `reset`, `unreachable`, `error`. */
 export interface ProbeResult {
