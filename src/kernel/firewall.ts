@@ -19,27 +19,31 @@ import { type Address, addressKey, Family } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
 import { Bridges } from "./bridge.ts";
 import { bridgesToEnforce } from "./bridge-choice.ts";
+import { BridgeTable } from "./bridge-table.ts";
 import { Conntrack } from "./conntrack.ts";
 import { KernelError } from "./error.ts";
 import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
-import { addElements, batch, deleteElements, deleteTable, replaceEpoch, replaceQueueRule } from "./nf-tables.ts";
+import { addElements, batch, deleteElements, deleteTable, replaceEpoch } from "./nf-tables.ts";
 import { applyRuleset, listObjects, listTimeouts, type NftObject } from "./nft.ts";
+import { replaceQueueRule } from "./queue-rule.ts";
 import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
 import {
+  bridgeCounters,
   QUEUE_CHAIN,
   type RuleCounter,
   type RulesetConfig,
   ruleCounters,
   TABLE,
   TABLE_NAME,
+  type TableFamily,
 } from "./ruleset-config.ts";
-import { renderSourceElements } from "./ruleset-source-check.ts";
+import { renderSourceElements, sourceSetSizes } from "./ruleset-source-check.ts";
 import { bindSources } from "./source-binding.ts";
 import { SwitchMemory } from "./switch-memory.ts";
-import { TableWatch } from "./table-watch.ts";
+import { type Shape, type TableState, TableWatch } from "./table-watch.ts";
 
 export type FirewallConfig = Omit<RulesetConfig, "epoch">;
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
@@ -48,6 +52,8 @@ export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
 export type RuleCounts = Readonly<Record<RuleCounter, { readonly packets: number; readonly bytes: number }>>;
 
 const ENOENT = 2;
+/** The kernel has no tables of that family. */
+const EOPNOTSUPP = 95;
 /** Messages of one transaction: each is 28 KiB at most, a socket's send buffer 200 KiB. */
 const MESSAGES_OF_BATCH = 5;
 const setNames = ["managed", "output"] as const;
@@ -56,6 +62,7 @@ export class Firewall {
   readonly #netfilter: NetlinkClient;
   readonly #route: NetlinkClient;
   readonly #bridges: Bridges;
+  readonly #bridgeTable: BridgeTable;
   readonly #watch: TableWatch;
   readonly #pins: ForwardingPins;
   readonly #switches = new SwitchMemory();
@@ -65,6 +72,7 @@ export class Firewall {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
     this.#bridges = new Bridges(this.#route, this.#switches);
+    this.#bridgeTable = new BridgeTable(this.#netfilter);
     this.#watch = new TableWatch(this.#netfilter);
     this.#pins = new ForwardingPins(this.#route);
   }
@@ -79,21 +87,15 @@ export class Firewall {
   }
 
   /**
-   * Whether the table is still as we made it and keep it. Costs one question where nobody's rules have changed; throws
-   * KernelError where the kernel can't be asked.
+   * Whether the tables are still as we made them and keep them. Costs one question where nobody's rules have changed;
+   * throws KernelError where the kernel can't be asked.
    */
   isIntact(): boolean {
-    const { config, epochNibble, managed, output } = this.#get();
+    const installed = this.#get();
     return this.#watch.isIntact(() => {
-      const count = (family: Family, addresses: ReadonlyMap<string, Address>): number =>
-        [...addresses.values()].filter((address) => address.family === family).length;
-      return new Map([
-        ["epoch", epochNibble === 0 ? 0 : 1],
-        ["managed4", config.managed === "all" ? 0 : count(Family.ipv4, managed)],
-        ["managed6", config.managed === "all" ? 0 : count(Family.ipv6, managed)],
-        ["output4", config.output === "all" ? 0 : count(Family.ipv4, output)],
-        ["output6", config.output === "all" ? 0 : count(Family.ipv6, output)],
-      ]);
+      const bridge = this.#bridgeTable.state;
+      const states: [TableFamily, TableState][] = [["inet", { isOn: true, sets: setSizes(installed) }]];
+      return new Map(bridge === null ? states : [...states, ["bridge", bridge]]);
     });
   }
 
@@ -109,7 +111,7 @@ export class Firewall {
 
   /** Whether a table of ours is there, this run's or an earlier one's. */
   async hasTable(): Promise<boolean> {
-    return (await listObjects("chains")).some(isOurs);
+    return (await listObjects("chains")).some((chain) => isOurs(chain));
   }
 
   /** No earlier run left anything here: bridges are as their owner has them. */
@@ -183,12 +185,20 @@ export class Firewall {
 
   /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */
   enforceBridges(names: readonly string[]): readonly string[] {
-    return this.#bridges.enforce(names);
+    const missing = this.#bridges.enforce(names);
+    this.#bridgeTable.enforce(this.#bridges.enforced, listLinks(this.#route), (operation, messages) =>
+      this.#commit(operation, messages),
+    );
+    return missing;
   }
 
-  /** False where one of those bridges came, went or was changed by others since. */
+  /** False where one of those bridges, or a port of any, came, went or was changed by others since. */
   areBridgesEnforced(): boolean {
-    return this.#bridges.areEnforced();
+    const { enforced } = this.#bridges;
+    return (
+      this.#bridges.areEnforced() &&
+      (enforced.length === 0 || this.#bridgeTable.isCurrent(enforced, listLinks(this.#route)))
+    );
   }
 
   /**
@@ -216,12 +226,15 @@ export class Firewall {
   }
 
   async counters(): Promise<RuleCounts> {
-    const ours = (await listObjects("counters")).filter(isOurs);
-    const count = (name: string): { packets: number; bytes: number } => {
-      const found = ours.find((counter) => counter.name === name);
+    const listed = await listObjects("counters");
+    const count = (family: TableFamily, name: string): { packets: number; bytes: number } => {
+      const found = listed.find((counter) => isOurs(counter, family) && counter.name === name);
       return { packets: found?.packets ?? 0, bytes: found?.bytes ?? 0 };
     };
-    return Object.fromEntries(Object.keys(ruleCounters).map((name) => [name, count(name)])) as RuleCounts;
+    return Object.fromEntries([
+      ...Object.keys(ruleCounters).map((name) => [name, count("inet", name)]),
+      ...Object.keys(bridgeCounters).map((name) => [name, count("bridge", name)]),
+    ]) as RuleCounts;
   }
 
   /**
@@ -232,9 +245,7 @@ export class Firewall {
     const installed = this.#installed;
     this.#installed = null;
     try {
-      const { errors } = this.#netfilter.tryRequest(batch(deleteTable()));
-      const failure = errors.find(({ errno }) => errno !== ENOENT);
-      if (failure) throw netlinkFailure("remove the table", failure);
+      for (const family of ["inet", "bridge"] as const) this.#removeTable(family);
     } finally {
       try {
         if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
@@ -242,6 +253,7 @@ export class Firewall {
         try {
           this.#pins.restore();
         } finally {
+          this.#bridgeTable.forget();
           this.#bridges.restore();
         }
       }
@@ -269,7 +281,8 @@ export class Firewall {
 
   async #rebuild(config: FirewallConfig, epochNibble: number): Promise<void> {
     const text = renderRuleset({ ...config, epoch: epochNibble }, await findLeftover());
-    await applyRuleset(text);
+    const bridgeText = this.#bridgeTable.render();
+    await applyRuleset(text + bridgeText);
     this.#installed = {
       config,
       epochNibble,
@@ -277,8 +290,10 @@ export class Firewall {
       output: addressMap(config.output),
       sourceText: config.sourceCheck ? renderSourceElements(TABLE, config.sourceCheck) : "",
     };
-    if (!this.#watch.adopt(shapeOf(text))) {
-      const message = `somebody else changed the table ${TABLE} while it was made`;
+    const shapes = new Map<TableFamily, Shape>([["inet", shapeOf(text)]]);
+    if (bridgeText !== "") shapes.set("bridge", shapeOf(bridgeText));
+    if (!this.#watch.adopt(shapes)) {
+      const message = `somebody else changed our rules (table ${TABLE}) while they were made`;
       throw new KernelError("VERDICTD_RULES_CHANGED", "install the rules", 0, message);
     }
   }
@@ -303,6 +318,12 @@ export class Firewall {
     if (messages.length > 0) this.#netfilter.request(operation, batch(messages));
   }
 
+  #removeTable(family: TableFamily): void {
+    const { errors } = this.#netfilter.tryRequest(batch([deleteTable(family)]));
+    const failure = errors.find(({ errno }) => errno !== ENOENT && errno !== EOPNOTSUPP);
+    if (failure) throw netlinkFailure(`remove the table ${family} ${TABLE_NAME}`, failure);
+  }
+
   #conntrack(): Conntrack {
     return new Conntrack(this.#netfilter, this.#get().config.mark);
   }
@@ -324,7 +345,8 @@ interface Installed {
 
 /** What the table holds now, without the queue chain. */
 async function findLeftover(): Promise<Leftover> {
-  const names = (objects: readonly NftObject[]): readonly string[] => objects.filter(isOurs).map(({ name }) => name);
+  const names = (objects: readonly NftObject[]): readonly string[] =>
+    objects.filter((object) => isOurs(object)).map(({ name }) => name);
   const chains = names(await listObjects("chains"));
   return {
     chains: chains.filter((name) => name !== QUEUE_CHAIN),
@@ -335,8 +357,21 @@ async function findLeftover(): Promise<Leftover> {
   };
 }
 
-function isOurs(object: NftObject): boolean {
-  return object.family === "inet" && object.table === TABLE_NAME;
+function isOurs(object: NftObject, family: TableFamily = "inet"): boolean {
+  return object.family === family && object.table === TABLE_NAME;
+}
+
+function setSizes({ config, epochNibble, managed, output }: Installed): ReadonlyMap<string, number> {
+  const count = (family: Family, addresses: ReadonlyMap<string, Address>): number =>
+    [...addresses.values()].filter((address) => address.family === family).length;
+  return new Map([
+    ["epoch", epochNibble === 0 ? 0 : 1],
+    ["managed4", config.managed === "all" ? 0 : count(Family.ipv4, managed)],
+    ["managed6", config.managed === "all" ? 0 : count(Family.ipv6, managed)],
+    ["output4", config.output === "all" ? 0 : count(Family.ipv4, output)],
+    ["output6", config.output === "all" ? 0 : count(Family.ipv6, output)],
+    ...sourceSetSizes(config),
+  ]);
 }
 
 function addressMap(addresses: readonly Address[] | "all"): Map<string, Address> {

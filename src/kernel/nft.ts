@@ -12,9 +12,9 @@ export async function applyRuleset(text: string, mode: "apply" | "check" = "appl
   await runNft([...(mode === "check" ? ["-c"] : []), "-f", "-"], text, `nft -f (${text.split("\n").length} lines)`);
 }
 
-/** The objects that `nft -j list KIND inet` names in all tables of that family. */
+/** The objects that `nft -j -t list KIND` names in all tables of all families; of sets not what is in them. */
 export async function listObjects(kind: "chains" | "sets" | "counters"): Promise<readonly NftObject[]> {
-  const output = await runNft(["-j", "list", kind, "inet"], "", `nft list ${kind}`);
+  const output = await runNft(["-j", "-t", "list", kind], "", `nft list ${kind}`);
   const { nftables } = JSON.parse(output) as { nftables: readonly Record<string, NftObject>[] };
   return nftables.map((entry) => entry[kind.slice(0, -1)]).filter((object) => object !== undefined);
 }

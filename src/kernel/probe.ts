@@ -8,8 +8,9 @@ import { defaultMarkLayout } from "../model/mark.ts";
 import type { Addon } from "./addon.ts";
 import { hasBridgeNetfilter } from "./bridge.ts";
 import { NetlinkClient, NetlinkProtocol } from "./netlink-client.ts";
-import { rehearsal, sampleQueueRule } from "./nf-tables.ts";
+import { rehearsal } from "./nf-tables.ts";
 import { applyRuleset, nftVersion } from "./nft.ts";
+import { sampleQueueRule } from "./queue-rule.ts";
 import { renderRuleset } from "./ruleset.ts";
 
 /** A table that is never made: its rules are only checked. */

@@ -6,13 +6,15 @@ import type { MarkLayout } from "../model/mark.ts";
 import type { Address } from "../net/address.ts";
 import type { SourceCheck } from "./source-binding.ts";
 
-/** Family and name as nft wants them: our table, and nobody else's. */
-export const TABLE = "inet verdictd";
 export const TABLE_NAME = "verdictd";
+/** Family and name as nft wants them: our tables, and nobody else's. */
+export const TABLE = `inet ${TABLE_NAME}`;
+export const BRIDGE_TABLE = `bridge ${TABLE_NAME}`;
+export type TableFamily = "inet" | "bridge";
 /** The chain of the queue rule. Text never touches it after it's made: on some kernels nft can't write its rule. */
 export const QUEUE_CHAIN = "to_queue";
 
-/** Named counters of the table: packets and bytes, since the table was made. */
+/** Named counters of the table `inet verdictd`: packets and bytes, since the table was made. */
 export const ruleCounters = {
   queued: "sent to the queue",
   decided_accept: "accepted in the kernel: their flow was decided in this epoch",
@@ -27,7 +29,11 @@ export const ruleCounters = {
   source_check_link_local: "dropped (source-dest-check): on a bridge, to a link-local address",
   source_check_multicast: "dropped (source-dest-check): on a bridge, broadcast or multicast",
 } as const;
-export type RuleCounter = keyof typeof ruleCounters;
+/** Those of the table `bridge verdictd`. */
+export const bridgeCounters = {
+  stacked_tags: "dropped on an enforced bridge: a frame with two VLAN tags or more",
+} as const;
+export type RuleCounter = keyof typeof ruleCounters | keyof typeof bridgeCounters;
 
 export interface RulesetConfig {
   readonly mark: MarkLayout;

@@ -58,6 +58,18 @@ export function renderSourceElements(table: string, check: SourceCheck): string 
   return `${lines.join("\n")}\n`;
 }
 
+/** Set name → number of elements; none where the knob is off. */
+export function sourceSetSizes({
+  knobs,
+  sourceCheck,
+}: Pick<RulesetConfig, "knobs" | "sourceCheck">): [string, number][] {
+  if (knobs.sourceDestCheck === "off") return [];
+  return Object.entries(elementsOf(sourceCheck ?? noSourceCheck)).map(([name, elements]) => [
+    name,
+    new Set(elements).size,
+  ]);
+}
+
 const setTypes = {
   checked_bridges: "iface_index",
   checked_macs: "ether_addr",

@@ -16,34 +16,28 @@ import {
   NetlinkFlag,
   NLMSG_HDRLEN,
 } from "./netlink-message.ts";
-import { TABLE_NAME } from "./ruleset-config.ts";
-
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFPROTO_UNSPEC = 0;
-const NFPROTO_INET = 1;
-const NFGENMSG_LENGTH = 4;
-
-const Message = {
-  getTable: 1,
-  getChain: 4,
-  getRule: 7,
-  getSetElement: 13,
-  newGeneration: 15,
-  getGeneration: 16,
-} as const;
-const NFTA_GEN_ID = 1;
-/** The first attribute of a table's, chain's, rule's or element list's message. */
-const NFTA_TABLE = 1;
-const NFTA_TABLE_FLAGS = 2;
-const NFTA_TABLE_HANDLE = 4;
-const NFTA_CHAIN_HANDLE = 2;
-const NFTA_CHAIN_NAME = 3;
-const NFTA_CHAIN_HOOK = 4;
-const NFTA_CHAIN_POLICY = 5;
-const NFTA_RULE_CHAIN = 2;
-const NFTA_RULE_HANDLE = 3;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+import {
+  Message,
+  NFGENMSG_LENGTH,
+  NFPROTO_UNSPEC,
+  NFT_TABLE_F_DORMANT,
+  NFTA_CHAIN_HANDLE,
+  NFTA_CHAIN_HOOK,
+  NFTA_CHAIN_NAME,
+  NFTA_CHAIN_POLICY,
+  NFTA_GEN_ID,
+  NFTA_MEMBER,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_HANDLE,
+  NFTA_SET_ELEM_LIST_ELEMENTS,
+  NFTA_TABLE,
+  NFTA_TABLE_FLAGS,
+  NFTA_TABLE_HANDLE,
+  numberOf,
+  protocolOf,
+  tableMessage,
+} from "./nf-tables-protocol.ts";
+import { TABLE_NAME, type TableFamily } from "./ruleset-config.ts";
 
 const answered = NetlinkFlag.request | NetlinkFlag.ack;
 const dumped = NetlinkFlag.request | NetlinkFlag.dump;
@@ -53,17 +47,23 @@ export const askGeneration: MessageBuilder = (sequence) =>
   encodeMessage(numberOf(Message.getGeneration), answered, sequence, encodeNfgenmsg(NFPROTO_UNSPEC));
 
 /** Fails with ENOENT where the table is gone. */
-export const askTable: MessageBuilder = (sequence) => about(Message.getTable, answered, sequence);
+export function askTable(family: TableFamily): MessageBuilder {
+  return (sequence) => tableMessage(family, Message.getTable, answered, sequence);
+}
 
-/** All chains of the family `inet`: the kernel doesn't choose by table. */
-export const askChains: MessageBuilder = (sequence) =>
-  encodeMessage(numberOf(Message.getChain), dumped, sequence, encodeNfgenmsg(NFPROTO_INET));
+/** All chains of the family: the kernel doesn't choose by table. */
+export function askChains(family: TableFamily): MessageBuilder {
+  const header = encodeNfgenmsg(protocolOf[family]);
+  return (sequence) => encodeMessage(numberOf(Message.getChain), dumped, sequence, header);
+}
 
-export const askRules: MessageBuilder = (sequence) => about(Message.getRule, dumped, sequence);
+export function askRules(family: TableFamily): MessageBuilder {
+  return (sequence) => tableMessage(family, Message.getRule, dumped, sequence);
+}
 
 /** Fails with ENOENT where the set is gone. */
-export function askElements(set: string): MessageBuilder {
-  return (sequence) => about(Message.getSetElement, dumped, sequence, encodeString(NFTA_SET_ELEM_LIST_SET, set));
+export function askElements(family: TableFamily, set: string): MessageBuilder {
+  return (sequence) => tableMessage(family, Message.getSetElement, dumped, sequence, encodeString(NFTA_MEMBER, set));
 }
 
 /** The generation, or null where no answer tells it. */
@@ -80,10 +80,12 @@ export interface Part {
 }
 
 export function readTable(answers: readonly Uint8Array[]): readonly Part[] {
-  return ours(answers).map((table) => ({
-    chain: "",
-    identity: identityOf(table, [NFTA_TABLE_HANDLE, NFTA_TABLE_FLAGS]),
-  }));
+  return ours(answers).map((table) => ({ chain: "", identity: identityOf(table, [NFTA_TABLE_HANDLE]) }));
+}
+
+/** Whether the table's chains are asked. */
+export function isSwitchedOn(answers: readonly Uint8Array[]): boolean {
+  return ours(answers).some((table) => (decodeUint32(table.get(NFTA_TABLE_FLAGS)) & NFT_TABLE_F_DORMANT) === 0);
 }
 
 export function readChains(answers: readonly Uint8Array[]): readonly Part[] {
@@ -114,13 +116,4 @@ function identityOf(attributes: ReadonlyMap<number, Uint8Array>, types: readonly
 
 function attributesOf(message: Uint8Array): ReadonlyMap<number, Uint8Array> {
   return decodeAttributes(message, NLMSG_HDRLEN + NFGENMSG_LENGTH);
-}
-
-function about(message: number, flags: number, sequence: number, ...more: readonly Uint8Array[]): Uint8Array {
-  const header = encodeNfgenmsg(NFPROTO_INET);
-  return encodeMessage(numberOf(message), flags, sequence, header, encodeString(NFTA_TABLE, TABLE_NAME), ...more);
-}
-
-function numberOf(message: number): number {
-  return (NFNL_SUBSYS_NFTABLES << 8) | message;
 }

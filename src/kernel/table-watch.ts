@@ -1,12 +1,13 @@
 /**
- * Whether our table is still the one that was installed. Anybody with CAP_NET_ADMIN can take it away (`nft flush
+ * Whether our tables are still those that were installed. Anybody with CAP_NET_ADMIN can take them away (`nft flush
  * ruleset`, a restart of the distribution's firewall), and the kernel tells nobody who doesn't ask.
  *
  * Asking is cheap: one number, which every transaction changes. Only where it has changed, by us or by others, the
- * table's chains, rules and sets are looked at.
+ * tables' chains, rules and sets are looked at.
  */
 import { KernelError } from "./error.ts";
-import { type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
+import { type MessageBuilder, type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
+import type { TableFamily } from "./ruleset-config.ts";
 import {
   askChains,
   askElements,
@@ -14,6 +15,7 @@ import {
   askRules,
   askTable,
   countElements,
+  isSwitchedOn,
   readChains,
   readGeneration,
   readRules,
@@ -27,40 +29,59 @@ const LOOKS = 5;
 
 /** Chains by name, with their number of rules. */
 export type Shape = ReadonlyMap<string, number>;
+/** What changes while a table stands. */
+export interface TableState {
+  /** Its chains are asked. */
+  readonly isOn: boolean;
+  /** Set name → number of elements. Sets that the packets fill have no number, and aren't here. */
+  readonly sets: ReadonlyMap<string, number>;
+}
 
 export class TableWatch {
   readonly #client: NetlinkClient;
   #generation: number | null = null;
-  #identity: string | null = null;
+  readonly #identities = new Map<TableFamily, string>();
 
   /** The client speaks NETLINK_NETFILTER and stays its owner's to close. */
   constructor(client: NetlinkClient) {
     this.#client = client;
   }
 
-  /** From now on the table that is in the kernel counts. False where it lacks something of `shape`, or has more. */
-  adopt(shape: Shape): boolean {
+  /** From now on the tables that are in the kernel count. False where one lacks something of its shape, or has more. */
+  adopt(shapes: ReadonlyMap<TableFamily, Shape>): boolean {
     this.#generation = null;
-    const table = this.#look();
-    this.#identity = table?.identity ?? null;
-    if (table === null || table.shape.size !== shape.size) return false;
-    return [...shape].every(([chain, rules]) => table.shape.get(chain) === rules);
+    this.#identities.clear();
+    return [...shapes].every(([family, shape]) => {
+      const table = this.#look(family);
+      this.#identities.set(family, table?.identity ?? "");
+      if (table === null || table.shape.size !== shape.size) return false;
+      return [...shape].every(([chain, rules]) => table.shape.get(chain) === rules);
+    });
   }
 
   /**
-   * Whether nothing is missing, added or replaced since `adopt`, and every set has as many elements as it must. Blocks;
-   * throws KernelError where the kernel can't be asked.
+   * Whether nothing is missing, added or replaced since `adopt`, and what may change is as it must be. Blocks; throws
+   * KernelError where the kernel can't be asked.
    */
-  isIntact(elements: () => ReadonlyMap<string, number>): boolean {
+  isIntact(states: () => ReadonlyMap<TableFamily, TableState>): boolean {
     for (let look = 1; ; look++) {
       const generation = this.#askGeneration();
       if (generation === this.#generation) return true;
-      if (this.#look()?.identity === this.#identity && this.#hasElements(elements())) {
+      if ([...states()].every(([family, state]) => this.#isAsAdopted(family, state))) {
         this.#generation = generation;
         return true;
       }
       if (look >= LOOKS || this.#askGeneration() === generation) return false;
     }
+  }
+
+  #isAsAdopted(family: TableFamily, { isOn, sets }: TableState): boolean {
+    const table = this.#look(family);
+    if (table === null || table.identity !== this.#identities.get(family) || table.isOn !== isOn) return false;
+    return [...sets].every(([set, size]) => {
+      const answers = this.#ask(askElements(family, set));
+      return answers !== null && countElements(answers) === size;
+    });
   }
 
   #askGeneration(): number {
@@ -69,28 +90,21 @@ export class TableWatch {
     return generation;
   }
 
-  #look(): { readonly shape: Shape; readonly identity: string } | null {
-    const table = this.#ask(askTable);
-    const chains = this.#ask(askChains);
-    const rules = this.#ask(askRules);
+  #look(family: TableFamily): { readonly shape: Shape; readonly identity: string; readonly isOn: boolean } | null {
+    const table = this.#ask(askTable(family));
+    const chains = this.#ask(askChains(family));
+    const rules = this.#ask(askRules(family));
     if (table === null || chains === null || rules === null) return null;
     const shape = new Map<string, number>();
     const parts = [...readTable(table), ...readChains(chains)];
     for (const { chain } of parts) if (chain !== "") shape.set(chain, 0);
     for (const { chain } of readRules(rules)) shape.set(chain, (shape.get(chain) ?? 0) + 1);
-    return { shape, identity: [...parts, ...readRules(rules)].map((p) => `${p.chain} ${p.identity}`).join("\n") };
-  }
-
-  #hasElements(elements: ReadonlyMap<string, number>): boolean {
-    for (const [set, count] of elements) {
-      const answers = this.#ask(askElements(set));
-      if (answers === null || countElements(answers) !== count) return false;
-    }
-    return true;
+    const identity = [...parts, ...readRules(rules)].map((p) => `${p.chain} ${p.identity}`).join("\n");
+    return { shape, identity, isOn: isSwitchedOn(table) };
   }
 
   /** Null where what is asked about is gone, or changed while it was told. */
-  #ask(message: typeof askTable): readonly Uint8Array[] | null {
+  #ask(message: MessageBuilder): readonly Uint8Array[] | null {
     const { answers, errors } = this.#client.tryRequest([message]);
     const failure = errors[0];
     if (failure === undefined) return answers;

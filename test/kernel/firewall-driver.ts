@@ -46,6 +46,8 @@ export type Command =
         | "clearDecisions"
         | "counters"
         | "areBridgesEnforced"
+        | "isIntact"
+        | "restore"
         | "links"
         | "addresses"
         | "remove"

@@ -314,6 +314,82 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       expect(await at.receives("nobody there;")).toBe("received");
     });
 
+    it.each(
+      (
+        [
+          ["VLAN", "VLAN"],
+          ["VLAN", "S-VLAN"],
+          ["S-VLAN", "VLAN"],
+          ["S-VLAN", "S-VLAN"],
+          ["VLAN", "VLAN", "VLAN"],
+          ["S-VLAN", "S-VLAN", "VLAN"],
+        ] as const
+      ).map((headers) => [headers.join(", "), headers] as const),
+    )("nor are stacked tags: %s (PL-11)", async (_name, headers) => {
+      await l.start();
+      await l.answer(DROP);
+      const at = await l.peers.server.openUdp({ localPort: l.port });
+      const send = (text: string, device: string): void => {
+        const packet = ipPacket("10.7.2.3", server4, 17, udp(900 + text.length, l.port, [...Buffer.from(text)]));
+        const addresses = [macOf(l.hosts.neighbour, device), macOf(l.hosts.server, device)] as const;
+        sendFrames(l.hosts.neighbour, device, [frame(...addresses, packet, headers)]);
+      };
+      const dropped = async () => (await l.firewall.packets()).stacked_tags;
+      send("nobody asks;", "eth0");
+      expect(await at.receives("nobody asks;")).toBe("received");
+      expect(await dropped()).toBe(0);
+      await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+      send("hidden;", "eth0");
+      await waitFor("the frame to be dropped", async () => (await dropped()) === 1);
+      expect(await at.receives("hidden;", SILENCE_MS)).toBe("timeout");
+      expect(await l.states()).toEqual([]);
+      // Rules that others took away are put back awake.
+      l.router.check(["nft", "flush", "ruleset"]);
+      expect(await l.firewall.ask({ op: "isIntact" })).toBe(false);
+      await l.firewall.ask({ op: "restore" });
+      expect(await l.firewall.ask({ op: "isIntact" })).toBe(true);
+      send("hidden again;", "eth0");
+      await waitFor("the frame to be dropped", async () => (await dropped()) === 1);
+      await l.firewall.ask({ op: "remove" });
+      expect(l.router.check(["nft", "list", "tables"])).toBe("");
+      send("nobody there;", "eth0");
+      expect(await at.receives("nobody there;")).toBe("received");
+    });
+
+    it("stacked tags pass between ports of bridges that aren't ours, and a new port is known soon", async () => {
+      const { router } = l;
+      const { client, neighbour } = l.hosts;
+      router.bridge("br8");
+      router.check(["ip", "link", "add", "p8", "type", "veth", "peer", "name", "eth8", "netns", neighbour.name]);
+      router.check(["ip", "link", "add", "q8", "type", "veth", "peer", "name", "eth8", "netns", client.name]);
+      try {
+        for (const port of ["p8", "q8"]) router.check(["ip", "link", "set", port, "up", "master", "br8"]);
+        for (const host of [neighbour, client]) host.check(["ip", "link", "set", "eth8", "up"]);
+        client.address("eth8", "10.7.8.2/24");
+        await l.start();
+        await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+        const at = await l.peers.client.openUdp({ localPort: l.port });
+        const send = (text: string): void => {
+          const packet = ipPacket("10.7.8.3", "10.7.8.2", 17, udp(9, l.port, [...Buffer.from(text)]));
+          const addresses = [macOf(neighbour, "eth8"), macOf(client, "eth8")] as const;
+          sendFrames(neighbour, "eth8", [frame(...addresses, packet, ["VLAN", "VLAN"])]);
+        };
+        send("not ours;");
+        expect(await at.receives("not ours;")).toBe("received");
+        expect(await l.firewall.ask({ op: "areBridgesEnforced" })).toBe(true);
+        router.check(["ip", "link", "set", "p8", "nomaster"]);
+        expect(await l.firewall.ask({ op: "areBridgesEnforced" })).toBe(false);
+        await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });
+        router.check(["ip", "link", "set", "p8", "master", "br0"]);
+        router.check(["ip", "link", "set", "q8", "master", "br0"]);
+        send("ours now;");
+        // One for each port that the bridge floods.
+        await waitFor("the frame to be dropped", async () => (await l.firewall.packets()).stacked_tags >= 1);
+      } finally {
+        for (const link of ["p8", "q8", "br8"]) router.run(["ip", "link", "delete", link]);
+      }
+    });
+
     it("SG-84: neighbour discovery passes unasked with hop limit 255, and is judged with any other", async () => {
       await l.start();
       await l.firewall.ask({ op: "enforceBridges", names: ["br0"] });

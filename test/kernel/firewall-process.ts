@@ -108,6 +108,8 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
     firewall.removeAddresses({ managed: addresses(managed), output: addresses(output) }),
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
+  isIntact: () => firewall.isIntact(),
+  restore: () => firewall.restore(),
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),
   addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),

@@ -7,8 +7,8 @@ import {
   deleteTable,
   rehearsal,
   replaceEpoch,
-  replaceQueueRule,
 } from "../../src/kernel/nf-tables.ts";
+import { replaceQueueRule } from "../../src/kernel/queue-rule.ts";
 import { markLayout } from "../../src/model/mark.ts";
 import { parseAddress, unnumberedAddress } from "../../src/net/address.ts";
 
@@ -33,9 +33,9 @@ describe("messages", () => {
   });
 
   it("a batch is framed for nf_tables; a rehearsal has no end, so the kernel undoes it", () => {
-    const framed = show(batch(deleteTable()));
+    const framed = show(batch([deleteTable("inet")]));
     expect(framed).toEqual(["10 1 0000000a", `a02 5 01000000${table}`, "11 1 0000000a"]);
-    expect(show(rehearsal(deleteTable()))).toEqual(framed.slice(0, 2));
+    expect(show(rehearsal([deleteTable("inet")]))).toEqual(framed.slice(0, 2));
   });
 
   it("the epoch is replaced in one transaction, in host order at its place in the mark", () => {

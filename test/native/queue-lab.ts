@@ -8,7 +8,8 @@
  */
 import type { Addon, QueueSocket, QueueSocketOptions } from "../../src/kernel/addon.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../src/kernel/netlink-client.ts";
-import { batch, replaceQueueRule } from "../../src/kernel/nf-tables.ts";
+import { batch } from "../../src/kernel/nf-tables.ts";
+import { replaceQueueRule } from "../../src/kernel/queue-rule.ts";
 import { createLab, type Lab, type Namespace } from "../support/namespace.ts";
 
 export const QUEUE = 7;

@@ -34,23 +34,25 @@ export function macOf(namespace: Namespace, device: string): number[] {
   return [...Buffer.from((link?.address ?? "").replaceAll(":", ""), "hex")];
 }
 
+export type FrameHeader = "VLAN" | "S-VLAN" | "PPPoE";
+
 /**
- * An Ethernet frame round an IP packet, with these headers in between: `VLAN` 802.1Q with VLAN 0, `PPPoE` a session.
- * Source: IEEE 802.1Q 9.6, RFC 2516.
+ * An Ethernet frame round an IP packet, with these headers in between, outermost first: `VLAN` 802.1Q with VLAN 0,
+ * `S-VLAN` 802.1ad with VLAN 0, `PPPoE` a session. Source: IEEE 802.1Q 9.6, RFC 2516.
  */
 export function frame(
   from: readonly number[],
   to: readonly number[],
   packet: readonly number[],
-  headers: readonly ("VLAN" | "PPPoE")[] = [],
+  headers: readonly FrameHeader[] = [],
 ): number[] {
   const isIpv6 = (packet[0] ?? 0) >> 4 === 6;
   let type = isIpv6 ? 0x86dd : 0x0800;
   let content = [...packet];
   for (const header of headers.toReversed()) {
-    if (header === "VLAN") {
+    if (header !== "PPPoE") {
       content = [0, 0, ...u16(type), ...content];
-      type = 0x8100;
+      type = header === "VLAN" ? 0x8100 : 0x88a8;
     } else {
       content = [0x11, 0, 0, 1, ...u16(content.length + 2), ...u16(isIpv6 ? 0x57 : 0x21), ...content];
       type = 0x8864;
