@@ -101,8 +101,16 @@ export function namespaceLabels(kubernetes: Pick<KubernetesInventory, "namespace
 }
 
 /** Namespaces that the inventory holds, or that some pod of it is in. */
-export function knownNamespaces({ namespaces, pods }: KubernetesInventory): ReadonlySet<string> {
-  return new Set([...namespaces.map((namespace) => namespace.name), ...pods.map((pod) => pod.namespace)]);
+export function knownNamespaces({ namespaces, pods }: Known): ReadonlySet<string> {
+  const known = new Set<string>();
+  for (const { name } of namespaces) known.add(name);
+  for (const { namespace } of pods) known.add(namespace);
+  return known;
+}
+
+interface Known {
+  readonly namespaces: Iterable<Pick<Namespace, "name">>;
+  readonly pods: Iterable<Pick<Pod, "namespace">>;
 }
 
 /** A pod that policies can select: one with an address of its own that hasn't ended (NP-59, NP-60). */

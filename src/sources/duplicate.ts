@@ -1,5 +1,6 @@
 /** The same object in two files, or twice in one: the first in order of path counts. */
 import { findingAt, type Origin, type Report } from "../model/finding.ts";
+import { saysTheSame } from "./same.ts";
 
 interface Resource {
   readonly origin: Origin;
@@ -8,7 +9,7 @@ interface Resource {
 /** A warning where both say the same, an error where they don't. */
 export function reportDuplicate(object: Resource, first: Resource, report: Report): void {
   const where = first.origin.file === object.origin.file ? "earlier in this file" : `in ${first.origin.file}`;
-  const isSame = textOf({ ...object, origin: null }) === textOf({ ...first, origin: null });
+  const isSame = saysTheSame(object, first);
   const meaning = isSame
     ? "and says the same, so it counts once"
     : "and says something else, which counts, so this one has no effect";
@@ -19,14 +20,5 @@ export function reportDuplicate(object: Resource, first: Resource, report: Repor
       rule: null,
       message: `the same object is ${where} ${meaning}; remove one of the two`,
     }),
-  );
-}
-
-/** The order of an object's fields says nothing. */
-function textOf(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === "object" && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
   );
 }

@@ -14,7 +14,8 @@ import { parseKnobs } from "../../src/model/knobs.ts";
 import { reasonNames } from "../../src/model/reason.ts";
 import { directionNames } from "../../src/model/verdict.ts";
 import { parseFile } from "../../src/sources/files/parse-file.ts";
-import { assembleInventory, readParts } from "../../src/sources/files/read-inventory.ts";
+import { readParts } from "../../src/sources/files/read-parts.ts";
+import { assembleInventory } from "../../src/sources/inventory-store.ts";
 
 export interface Engine {
   readonly program: Program;

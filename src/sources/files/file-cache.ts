@@ -1,8 +1,9 @@
 /** What was read, file by file, so that a scan reads and parses only what changed. */
+import type { FileParts } from "../file-parts.ts";
+import { assembleInventory } from "../inventory-store.ts";
 import type { FileError } from "./file-error.ts";
 import type { Loaded } from "./loaded.ts";
 import { type KnownFile, readFile } from "./read-file.ts";
-import { assembleInventory, type FileParts } from "./read-inventory.ts";
 import { type FoundFile, readTree } from "./read-tree.ts";
 
 export interface Scan {

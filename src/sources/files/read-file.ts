@@ -1,9 +1,10 @@
 /** One file from the disk to its resources, with what it takes to see later that it's still the same. */
 import { createHash } from "node:crypto";
 import { constants, promises as fs } from "node:fs";
+import type { FileParts } from "../file-parts.ts";
 import { describeSystemError, type FileError, systemCode } from "./file-error.ts";
 import { parseFile } from "./parse-file.ts";
-import { type FileParts, readParts } from "./read-inventory.ts";
+import { readParts } from "./read-parts.ts";
 import { versionOf } from "./read-tree.ts";
 
 export type FileContent = { readonly parts: FileParts } | { readonly error: FileError };

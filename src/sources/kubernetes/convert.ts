@@ -1,21 +1,16 @@
 /**
  * Kubernetes objects, as `kubectl get -o yaml` prints them or a user writes them, to the inventory. Pure: files and the
  * API bring the same objects here. Kinds that no policy concerns are skipped, almost silently; an object of ours that is broken is
- * reported and opens nothing (DEF-7). The inventory of all objects has each object once, each address with one owner
- * and everything in text order, so that the order of files and objects changes nothing (PL-25).
+ * reported and opens nothing (DEF-7).
  */
 import { isObject, type JsonObject, type Place, refuse } from "../../evaluators/kubernetes/reading.ts";
-import { compareAdminPolicies } from "../../model/admin-policy.ts";
-import type { Origin, Report } from "../../model/finding.ts";
+import type { Report } from "../../model/finding.ts";
 import type { KubernetesInventory } from "../../model/kubernetes.ts";
-import { reportDuplicate } from "../duplicate.ts";
-import { reportEqualPriorities } from "./check-admin-policies.ts";
-import { reportUnknownNamespaces } from "./check-namespaces.ts";
 import { kinds } from "./kinds.ts";
+import { KubernetesStore } from "./kubernetes-store.ts";
 import { readMetadata } from "./metadata.ts";
 import { groupOf, meantKind, reportNearMiss } from "./near-miss.ts";
 import type { KubernetesParts } from "./parts.ts";
-import { numberPods, settleAddresses } from "./settle-addresses.ts";
 
 /**
  * Reads one object or `List`. Null, without a finding, for what isn't a Kubernetes object at all; no parts for one of
@@ -38,36 +33,20 @@ export function convertKubernetesDocument(document: unknown, file: string, repor
   return parts;
 }
 
-/** Parts in any order; those of one file in the file's order. */
+/** The inventory of these parts alone, in any order; those of one file in the file's order. */
 export function assembleKubernetes(parts: readonly KubernetesParts[], report: Report): KubernetesInventory {
-  const all = <K extends keyof KubernetesParts>(key: K): KubernetesParts[K][number][] =>
-    firstOfEach(
-      parts.flatMap((part): KubernetesParts[K][number][] => part[key]),
-      report,
-    );
-  const adminPolicies = all("adminPolicies").sort((a, b) => compareText(a.tier, b.tier) || compareAdminPolicies(a, b));
-  reportEqualPriorities(adminPolicies, report);
-  const kubernetes: KubernetesInventory = {
-    pods: numberPods(settleAddresses(all("pods").sort(byName), report)),
-    namespaces: all("namespaces").sort(byName),
-    nodes: all("nodes").sort(byName),
-    services: all("services").sort(byName),
-    networkPolicies: all("networkPolicies").sort(byName),
-    adminPolicies,
-  };
-  reportUnknownNamespaces(kubernetes, report);
-  return kubernetes;
-}
-
-/** The same object in two places: the first in order of path counts. Its name is kind, namespace and name. */
-function firstOfEach<T extends { readonly origin: Origin }>(objects: readonly T[], report: Report): T[] {
-  const first = new Map<string, T>();
-  for (const object of [...objects].sort((a, b) => compareText(a.origin.file, b.origin.file))) {
-    const other = first.get(object.origin.name);
-    if (other) reportDuplicate(object, other, report);
-    else first.set(object.origin.name, object);
+  const files = new Map<string, KubernetesParts[]>();
+  for (const part of parts) {
+    const [first] = Object.values(part).flat();
+    if (first === undefined) continue;
+    const known = files.get(first.origin.file);
+    if (known) known.push(part);
+    else files.set(first.origin.file, [part]);
   }
-  return [...first.values()];
+  const store = new KubernetesStore();
+  for (const [file, some] of files) store.replace(file, some);
+  store.reportAll(report);
+  return store.inventory();
 }
 
 /** Lists in lists are legal and pointless; YAML aliases can make them endless. */
@@ -109,22 +88,4 @@ function convertList(list: JsonObject, file: string, report: Report, parts: Kube
 /** `Pod` for `PodList`; the kind itself for anything else. */
 function itemKind(kind: string): string {
   return kind.endsWith("List") && kind !== "List" ? kind.slice(0, -4) : kind;
-}
-
-interface Named {
-  readonly namespace?: string;
-  readonly name: string;
-  readonly origin: Origin;
-}
-
-function byName(a: Named, b: Named): number {
-  return (
-    compareText(a.namespace ?? "", b.namespace ?? "") ||
-    compareText(a.name, b.name) ||
-    compareText(a.origin.name, b.origin.name)
-  );
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

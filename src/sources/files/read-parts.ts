@@ -1,17 +1,10 @@
-/** Documents of files → inventory. What a file holds is told by its content, never by its place. Pure. */
+/** Documents of a file → its resources. What a file holds is told by its content, never by its place. Pure. */
 import type { Finding, Report } from "../../model/finding.ts";
-import type { Inventory } from "../../model/inventory.ts";
-import { assembleEc2, convertAwsDocument, type Ec2Part } from "../ec2/convert.ts";
-import { assembleKubernetes, convertKubernetesDocument } from "../kubernetes/convert.ts";
+import { convertAwsDocument, type Ec2Part } from "../ec2/convert.ts";
+import type { FileParts } from "../file-parts.ts";
+import { convertKubernetesDocument } from "../kubernetes/convert.ts";
 import type { KubernetesParts } from "../kubernetes/parts.ts";
 import type { ParsedDocument } from "./parse-file.ts";
-
-/** One file's share, kept while the file stays as it is. */
-export interface FileParts {
-  readonly ec2: readonly Ec2Part[];
-  readonly kubernetes: readonly KubernetesParts[];
-  readonly findings: readonly Finding[];
-}
 
 /** Reads each document for itself; what relates documents to each other comes when they are assembled. */
 export function readParts(file: string, documents: readonly ParsedDocument[]): FileParts {
@@ -26,24 +19,7 @@ export function readParts(file: string, documents: readonly ParsedDocument[]): F
     else if (objects !== null) kubernetes.push(objects);
     else report(unknownDocument(value, file, index));
   }
-  return { ec2, kubernetes, findings };
-}
-
-/** `parts` in order of path: of an object that two files hold, the first counts. Findings in order of file and path. */
-export function assembleInventory(parts: readonly FileParts[], vpcIds: readonly string[]): Inventory {
-  const findings: Finding[] = parts.flatMap((part) => part.findings);
-  const report: Report = (finding) => findings.push(finding);
-  const ec2 = assembleEc2(
-    parts.flatMap((part) => part.ec2),
-    report,
-    vpcIds,
-  );
-  const kubernetes = assembleKubernetes(
-    parts.flatMap((part) => part.kubernetes),
-    report,
-  );
-  findings.sort((a, b) => compareText(a.file, b.file) || compareText(a.path, b.path));
-  return { ec2, kubernetes, findings };
+  return { file, ec2, kubernetes, findings };
 }
 
 /** A mapping may be meant for another program; a bare list or word is a document that lost its frame (`--query`). */
@@ -54,8 +30,4 @@ function unknownDocument(value: unknown, file: string, index: number): Finding {
     : `this is a bare ${Array.isArray(value) ? "list" : typeof value}, no Kubernetes object and no AWS document, so nothing of it is known; print the whole document, without --query`;
   const severity = isMapping ? "warning" : "error";
   return { severity, code: "unknown-document", rule: null, file, path: `document ${index + 1}`, message };
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,0 +1,93 @@
+/**
+ * Kubernetes objects by file and name: what they come to together, and what a change of files changes of it. Each object
+ * once, each address with one owner and all lists in text order, so that the order of files and objects changes nothing
+ * (PL-25).
+ */
+import { compareAdminPolicies } from "../../model/admin-policy.ts";
+import type { Report } from "../../model/finding.ts";
+import type { KubernetesChange } from "../../model/inventory-change.ts";
+import { type KubernetesInventory, knownNamespaces } from "../../model/kubernetes.ts";
+import { byName, compareText } from "./by-name.ts";
+import { reportEqualPriorities } from "./check-admin-policies.ts";
+import { reportUnknownNamespaces } from "./check-namespaces.ts";
+import { ObjectTable } from "./object-table.ts";
+import type { KubernetesParts } from "./parts.ts";
+import { PodSettler } from "./pod-settler.ts";
+
+type List = keyof KubernetesParts;
+type Tables = { readonly [L in List]: ObjectTable<KubernetesParts[L][number]> };
+
+export class KubernetesStore {
+  readonly #podSettler = new PodSettler();
+  readonly #tables: Tables = {
+    pods: new ObjectTable(this.#podSettler),
+    namespaces: new ObjectTable(),
+    nodes: new ObjectTable(),
+    services: new ObjectTable(),
+    networkPolicies: new ObjectTable(),
+    adminPolicies: new ObjectTable(),
+  };
+
+  /** All that a file holds, in its order, in the place of what it held before. */
+  replace(file: string, parts: readonly KubernetesParts[]): void {
+    const replace = <L extends List>(list: L, table: Tables[L]): void =>
+      table.replace(
+        file,
+        parts.flatMap((part): readonly KubernetesParts[L][number][] => part[list]),
+      );
+    replace("pods", this.#tables.pods);
+    replace("namespaces", this.#tables.namespaces);
+    replace("nodes", this.#tables.nodes);
+    replace("services", this.#tables.services);
+    replace("networkPolicies", this.#tables.networkPolicies);
+    replace("adminPolicies", this.#tables.adminPolicies);
+  }
+
+  /** Since the commit before; costs what was replaced since. */
+  commit(): KubernetesChange {
+    return {
+      pods: this.#tables.pods.commit(),
+      namespaces: this.#tables.namespaces.commit(),
+      nodes: this.#tables.nodes.commit(),
+      services: this.#tables.services.commit(),
+      networkPolicies: this.#tables.networkPolicies.commit(),
+      adminPolicies: this.#tables.adminPolicies.commit(),
+      hostAddresses: null,
+    };
+  }
+
+  inventory(): KubernetesInventory {
+    return {
+      pods: [...this.#tables.pods.objects()].sort(byName),
+      namespaces: [...this.#tables.namespaces.objects()].sort(byName),
+      nodes: [...this.#tables.nodes.objects()].sort(byName),
+      services: [...this.#tables.services.objects()].sort(byName),
+      networkPolicies: [...this.#tables.networkPolicies.objects()].sort(byName),
+      adminPolicies: [...this.#tables.adminPolicies.objects()].sort(
+        (a, b) => compareText(a.tier, b.tier) || compareAdminPolicies(a, b),
+      ),
+    };
+  }
+
+  sizes(): Record<List, number> {
+    const { pods, namespaces, nodes, services, networkPolicies, adminPolicies } = this.#tables;
+    return {
+      pods: pods.size,
+      namespaces: namespaces.size,
+      nodes: nodes.size,
+      services: services.size,
+      networkPolicies: networkPolicies.size,
+      adminPolicies: adminPolicies.size,
+    };
+  }
+
+  /** What is wrong between objects. Looks at all of them. */
+  reportAll(report: Report): void {
+    for (const table of Object.values(this.#tables)) table.reportDuplicates(report);
+    const { pods, namespaces, networkPolicies, adminPolicies } = this.#tables;
+    reportEqualPriorities([...adminPolicies.objects()].sort(compareAdminPolicies), report);
+    const known = knownNamespaces({ namespaces: namespaces.objects(), pods: pods.objects() });
+    this.#podSettler.reportShared(report);
+    reportUnknownNamespaces([...networkPolicies.objects()].sort(byName), known, report);
+  }
+}
