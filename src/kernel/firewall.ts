@@ -26,7 +26,7 @@ import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
-import { addElements, batch, deleteElements, deleteTable, replaceEpoch } from "./nf-tables.ts";
+import { addElements, batch, deleteElements, deleteTable, flushSet, replaceEpoch } from "./nf-tables.ts";
 import { applyRuleset, listObjects, listTimeouts, type NftObject } from "./nft.ts";
 import { replaceQueueRule } from "./queue-rule.ts";
 import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
@@ -40,6 +40,7 @@ import {
   TABLE_NAME,
   type TableFamily,
 } from "./ruleset-config.ts";
+import { denialSetNames } from "./ruleset-denials.ts";
 import { renderSourceElements, sourceSetSizes } from "./ruleset-source-check.ts";
 import { bindSources } from "./source-binding.ts";
 import { SwitchMemory } from "./switch-memory.ts";
@@ -134,11 +135,21 @@ export class Firewall {
     return this.#conntrack().sweepEpoch(epochBits(epoch));
   }
 
-  /** From here on, flows decided in this epoch are the kernel's, and all others are asked about again. */
+  /**
+   * From here on, flows decided in this epoch are the kernel's, and all others are asked about again; denied attempts
+   * are forgotten.
+   */
   publishEpoch(epoch: number): void {
     const installed = this.#get();
-    this.#commit("publish the epoch", replaceEpoch(installed.config.mark, epochBits(epoch)));
+    const messages = [...replaceEpoch(installed.config.mark, epochBits(epoch)), ...flushDenials()];
+    this.#commit("publish the epoch", messages);
     installed.epochNibble = epochBits(epoch);
+  }
+
+  /** Forgets the attempts that were denied: for a change that keeps the epoch (NP-73). */
+  forgetDenials(): void {
+    this.#get();
+    this.#commit("forget denied attempts", flushDenials());
   }
 
   /** Diverts what `target` has and the sets lack. */
@@ -359,6 +370,10 @@ async function findLeftover(): Promise<Leftover> {
 
 function isOurs(object: NftObject, family: TableFamily = "inet"): boolean {
   return object.family === family && object.table === TABLE_NAME;
+}
+
+function flushDenials(): readonly MessageBuilder[] {
+  return denialSetNames.map((name) => flushSet("inet", name));
 }
 
 function setSizes({ config, epochNibble, managed, output }: Installed): ReadonlyMap<string, number> {

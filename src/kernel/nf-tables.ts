@@ -85,7 +85,8 @@ export function deleteTable(family: TableFamily): MessageBuilder {
   return (sequence) => tableMessage(family, Message.deleteTable, acknowledged, sequence);
 }
 
-function flushSet(family: TableFamily, set: string): MessageBuilder {
+/** Empties a set. */
+export function flushSet(family: TableFamily, set: string): MessageBuilder {
   return (sequence) =>
     tableMessage(family, Message.deleteSetElement, acknowledged, sequence, encodeString(NFTA_MEMBER, set));
 }

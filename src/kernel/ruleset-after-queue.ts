@@ -7,6 +7,7 @@ import { ctAccept, markEpochMask, markHeld, markIn, markVerdict } from "../model
 import { renderTimeoutChains, useTimeouts } from "./flow-timeouts.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
+import { rememberDenial } from "./ruleset-denials.ts";
 import {
   hookPriorities,
   isNeighbourDiscovery,
@@ -93,6 +94,7 @@ function deniedRules({ hook, knobs }: RulesetConfig, mark: NftMark): string[] {
   return [
     "counter name judged_deny",
     `${isError} drop`,
+    rememberDenial(mark),
     `meta mark set meta mark & ${mark.bits(0xff & ~(markHeld.sg | markHeld.k8s))}`,
     // The entry stays and remembers the denial: deleting it would let the other side's next packet make a new one, the
     // wrong way round (PL-26).

@@ -6,6 +6,7 @@
 import { ctAccept, markHeld, markIn, markStates } from "../model/mark.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import { QUEUE_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
+import { refuseRemembered } from "./ruleset-denials.ts";
 import {
   hookPriorities,
   isNeighbourDiscovery,
@@ -83,6 +84,7 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
     renderChain("decided", null, decidedRules(config, mark)),
     // Held bits are the old connection's: they stay behind.
     renderChain("opening", null, [
+      refuseRemembered,
       mark.setPacket(markIn.queued),
       `ct status dnat ${mark.setPacket(markIn.dnat)}`,
       "counter name queued",
@@ -97,6 +99,7 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
       // Not `ct state established`: UDP in one direction never gets there and would be queued for ever.
       `${mark.flowIsDecided} goto decided`,
       "ct state new tcp flags & syn == 0 goto midstream",
+      refuseRemembered,
       mark.setPacket(markIn.queued),
       `ct direction reply ${mark.setPacket(markIn.reply)}`,
       `ct status dnat ${mark.setPacket(markIn.dnat)}`,

@@ -19,6 +19,7 @@ import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
 import { renderBeforeQueue } from "./ruleset-before-queue.ts";
 import { QUEUE_CHAIN, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
+import { renderDenialChains, renderDenialSets } from "./ruleset-denials.ts";
 import { renderSourceCheck } from "./ruleset-source-check.ts";
 
 /** What an earlier run left in the table, by name, without the queue chain. */
@@ -66,7 +67,9 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     renderAddressSet("managed6", Family.ipv6, config.managed),
     renderAddressSet("output4", Family.ipv4, config.output),
     renderAddressSet("output6", Family.ipv6, config.output),
+    ...renderDenialSets(),
     `\tchain ${QUEUE_CHAIN} {\n\t}`,
+    ...renderDenialChains(config),
     ...renderSourceCheck(config),
     ...renderAfterQueue(config, mark),
     ...renderBeforeQueue(config, mark),

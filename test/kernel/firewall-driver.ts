@@ -48,6 +48,7 @@ export type Command =
         | "areBridgesEnforced"
         | "isIntact"
         | "restore"
+        | "forgetDenials"
         | "links"
         | "addresses"
         | "remove"

@@ -110,6 +110,7 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
   isIntact: () => firewall.isIntact(),
   restore: () => firewall.restore(),
+  forgetDenials: () => firewall.forgetDenials(),
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),
   addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),

@@ -89,7 +89,7 @@ describe("what the failure knobs write", () => {
     ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
     ["the xt target isn't text", {}, /queue num/, false],
     ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 16\n\t\}/, true],
-    ["SG-68a, sgTimeouts=kernel: no timeouts of ours", {}, /timeout/, false],
+    ["SG-68a, sgTimeouts=kernel: no timeouts of ours", {}, /ct timeout/, false],
     [
       "SG-68a, sgTimeouts=aws, all packets: without sets",
       { knobs: { ...defaultKnobs, sgTimeouts: "aws" }, output: "all" },
