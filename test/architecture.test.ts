@@ -21,6 +21,8 @@ const below = {
   agent: ["net", "model", "evaluators", "engine", "kernel", "telemetry", "export", "datapath", "sources"],
   cli: ["net", "model", "evaluators", "engine", "kernel", "telemetry", "export", "datapath", "sources", "agent"],
   main: ["cli"],
+  /** The package's entry for users' own evaluators. */
+  index: ["net", "model", "evaluators"],
 } as const satisfies Record<string, readonly string[]>;
 
 const pure: readonly string[] = ["net", "model", "evaluators", "engine"];

@@ -37,5 +37,6 @@ test("every metric is listed, and no other", () => {
 
 test("every flag that the README's commands use exists", () => {
   const known = new Set(runCommand().options.map((option) => option.long));
-  for (const name of ["--dir", "--listen", "--mark-mask", "--bridge", "--set"]) expect(known).toContain(name);
+  for (const name of ["--dir", "--listen", "--mark-mask", "--bridge", "--set", "--evaluator"])
+    expect(known).toContain(name);
 });

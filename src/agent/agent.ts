@@ -15,7 +15,7 @@ import { isDeepStrictEqual } from "node:util";
 import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import { buildProgram } from "../engine/compile.ts";
-import { builtinEvaluators } from "../engine/evaluators.ts";
+import { builtinEvaluators, evaluatorNames } from "../engine/evaluators.ts";
 import type { ProgramData } from "../engine/program.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
@@ -32,6 +32,7 @@ import type { Readiness } from "../telemetry/readiness.ts";
 import { BridgeKeeper } from "./bridge-keeper.ts";
 import { captureAll } from "./captures.ts";
 import { ConfigurationError } from "./configuration-error.ts";
+import { EvaluatorModules } from "./evaluator-modules.ts";
 import { withHostAddresses } from "./host-addresses.ts";
 import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
@@ -69,6 +70,7 @@ export class Agent {
   readonly #listeners: AgentListeners;
   readonly #source: FileSource;
   readonly #input: InputReport;
+  readonly #modules: EvaluatorModules;
   readonly #counters = new Counters();
   #lock: NamespaceLock | null = null;
   #firewall: Firewall | null = null;
@@ -97,6 +99,7 @@ export class Agent {
     this.#listeners = listeners;
     this.#source = new FileSource(options.directories, options.vpcs);
     this.#input = new InputReport(options.directories, log);
+    this.#modules = new EvaluatorModules(options.modules, log);
   }
 
   /**
@@ -116,6 +119,7 @@ export class Agent {
   async #start(): Promise<void> {
     const loaded = await this.#source.load();
     if (loaded.errors.length > 0) throw new ConfigurationError(loaded.errors.map(describeFileError));
+    this.#modules.check(loaded.inventory, this.#options.knobs);
     const addon = loadAddon();
     const probe = await probeKernel(addon);
     if (probe.problems.length > 0) throw missing(probe);
@@ -124,12 +128,12 @@ export class Agent {
     await this.#listen();
 
     const { knobs, mark, queue, queueLength } = this.#options;
-    const captured = captureAll(builtinEvaluators, loaded.inventory, knobs);
+    const captured = captureAll([...builtinEvaluators, ...this.#modules.evaluators], loaded.inventory, knobs);
     this.#input.enforced(loaded.inventory, captured.managed);
     this.#inventory = loaded.inventory;
     this.#inForce = complete(loaded.inventory);
     this.#epoch = 1;
-    this.#datapath = this.#startDatapath(buildProgram(this.#inForce, knobs, this.#epoch));
+    this.#datapath = this.#startDatapath(buildProgram(this.#inForce, knobs, this.#epoch, this.#modules.evaluators));
     await this.#datapath.bound();
 
     this.#firewall = new Firewall(addon);
@@ -300,8 +304,10 @@ export class Agent {
     // Files that were touched, or broken for a while, and say what is in force: nothing is judged anew.
     if (isDeepStrictEqual(completed, this.#inForce)) return;
     const epoch = ++this.#lastEpoch;
-    const program = buildProgram(completed, this.#options.knobs, epoch);
-    const captured = captureAll(builtinEvaluators, inventory, this.#options.knobs);
+    const custom = this.#modules.evaluators;
+    const program = buildProgram(completed, this.#options.knobs, epoch, custom);
+    const captured = captureAll([...builtinEvaluators, ...custom], inventory, this.#options.knobs);
+    this.#modules.report();
     this.#inForce = null;
     firewall.sweepEpoch(epoch);
     await datapath.useProgram(program);
@@ -335,15 +341,20 @@ export class Agent {
         midstreamAdoptSeconds: knobs.midstreamAdoptSeconds,
         counters: this.#counters.buffer,
         program,
+        evaluatorUrls: this.#modules.urls,
       },
-      (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
-      (error) => this.#listeners.onFatal(error, this.#rules?.check() === true),
+      {
+        onFault: (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
+        onFailure: (failure) => this.#modules.tell(failure),
+        onDeath: (error) => this.#listeners.onFatal(error, this.#rules?.check() === true),
+      },
     );
   }
 
   #metricSources(): MetricSources {
     return {
       counters: this.#counters,
+      evaluatorNames: evaluatorNames(this.#modules.evaluators),
       datapath: this.#datapath,
       firewall: this.#firewall,
       rulesRestored: this.#rules?.restoredCount ?? 0,

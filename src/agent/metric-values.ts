@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { Counter, type Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
-import { builtinEvaluators } from "../engine/evaluators.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
@@ -10,6 +9,8 @@ import { parseQueueStatistics, type QueueStatistics } from "../telemetry/queue-s
 
 export interface MetricSources {
   readonly counters: Counters;
+  /** By their index in the program. */
+  readonly evaluatorNames: readonly string[];
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
   readonly rulesRestored: number;
@@ -26,7 +27,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
   return {
     packets: counters.decisions().map(({ evaluator, ...rest }) => ({
       ...rest,
-      evaluator: evaluator === null ? "none" : (builtinEvaluators[evaluator]?.name ?? "none"),
+      evaluator: evaluator === null ? "none" : (sources.evaluatorNames[evaluator] ?? "none"),
     })),
     latency: { boundsMicroseconds: latencyBoundsMicroseconds, ...counters.latency() },
     queues: readQueueStatistics().filter(({ queue }) => queue === sources.queue),

@@ -1,6 +1,7 @@
 /** Everything `run` can be told, checked before anything is started. */
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
+import type { LoadedModule } from "../sources/modules/load-modules.ts";
 import type { ListenAddress } from "../telemetry/http-server.ts";
 
 export interface AgentOptions {
@@ -17,4 +18,6 @@ export interface AgentOptions {
   readonly listen: ListenAddress | null;
   readonly mark: MarkLayout;
   readonly knobs: Knobs;
+  /** Users' own evaluators. */
+  readonly modules: readonly LoadedModule[];
 }

@@ -1,6 +1,5 @@
 /** `check`: everything that is wrong with an inventory, or legal and probably not meant, at once. Offline. */
 import { Command } from "commander";
-import { compileProgram } from "../engine/compile.ts";
 import { lint } from "../engine/lint/lint.ts";
 import { type Finding, formatFinding } from "../model/finding.ts";
 import { loadInventory } from "../sources/files/load.ts";
@@ -8,11 +7,9 @@ import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import type { OfflineStreams } from "./matrix.ts";
-import { readKnobs } from "./offline.ts";
+import { compileOffline, type PolicyFlags, readJudges } from "./offline.ts";
 
-interface CheckFlags {
-  readonly dir: readonly string[];
-  readonly set: readonly string[];
+interface CheckFlags extends PolicyFlags {
   readonly json?: boolean;
 }
 
@@ -22,6 +19,7 @@ export function checkCommand(streams: OfflineStreams = process): Command {
   return new Command("check")
     .description("what is wrong with policies, or legal and probably not meant: all of it at once")
     .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
+    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
     .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
     .option("--json", "one line of JSON for each finding")
     .action((flags: CheckFlags) => check(flags, streams));
@@ -29,7 +27,7 @@ export function checkCommand(streams: OfflineStreams = process): Command {
 
 async function check(flags: CheckFlags, { stdout }: OfflineStreams): Promise<void> {
   const problems: string[] = [];
-  const knobs = readKnobs(flags, problems);
+  const judges = await readJudges(flags, problems);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
   const { inventory, errors } = await loadInventory(flags.dir);
   const unreadable = errors.map(({ file, message }): Finding => {
@@ -37,7 +35,7 @@ async function check(flags: CheckFlags, { stdout }: OfflineStreams): Promise<voi
   });
   // What a file that can't be read would have said is unknown: nothing can be said of the whole.
   const findings =
-    errors.length > 0 ? [...unreadable, ...inventory.findings] : lint(inventory, compileProgram(inventory, knobs));
+    errors.length > 0 ? [...unreadable, ...inventory.findings] : lint(inventory, compileOffline(inventory, judges));
   const errorCount = findings.filter((finding) => finding.severity === "error").length;
 
   const output = new ChunkedOutput(stdout);

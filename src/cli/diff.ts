@@ -1,21 +1,18 @@
 /** `diff`: the flows whose verdict changes between two directories, with the reason before and after. Offline. */
 import type { Writable } from "node:stream";
 import { Command } from "commander";
-import { compileProgram } from "../engine/compile.ts";
 import { type DiffSide, diffInventories, type InventoryDiff } from "../engine/diff/diff.ts";
 import { renderDiffJson, renderDiffText } from "../engine/diff/render-diff.ts";
 import { TooManyFlows } from "../engine/matrix/matrix.ts";
 import { EndpointNames } from "../engine/render-explain-names.ts";
-import type { Knobs } from "../model/knobs.ts";
 import { loadInventory } from "../sources/files/load.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import type { OfflineStreams } from "./matrix.ts";
-import { readKnobs } from "./offline.ts";
+import { compileOffline, type Judges, type PolicyFlags, readJudges } from "./offline.ts";
 
-interface DiffFlags {
-  readonly set: readonly string[];
+interface DiffFlags extends Omit<PolicyFlags, "dir"> {
   readonly json?: boolean;
   readonly exitCode?: boolean;
 }
@@ -27,6 +24,7 @@ export function diffCommand(streams: OfflineStreams = process): Command {
     .description("the flows whose verdict changes between two directories, and why")
     .argument("<old>", "directory of AWS JSON and Kubernetes YAML")
     .argument("<new>", "the same, changed")
+    .option("--evaluator <module>", "your own evaluator, a JavaScript module, for both (repeatable)", collect, [])
     .option("--set <knob=value>", "a knob of README.md, for both (repeatable)", collect, [])
     .option("--json", "one JSON document")
     .option("--exit-code", "exit with 1 where something changes")
@@ -40,10 +38,10 @@ async function diff(
   { stdout, stderr }: OfflineStreams,
 ): Promise<void> {
   const problems: string[] = [];
-  const knobs = readKnobs({ dir: [oldDir, newDir], set: flags.set }, problems);
+  const judges = await readJudges({ ...flags, dir: [oldDir, newDir] }, problems);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
-  const before = await loadSide(oldDir, knobs, stderr);
-  const after = await loadSide(newDir, knobs, stderr);
+  const before = await loadSide(oldDir, judges, stderr);
+  const after = await loadSide(newDir, judges, stderr);
   let found: InventoryDiff;
   try {
     found = diffInventories(before, after);
@@ -60,11 +58,11 @@ async function diff(
 }
 
 /** What is wrong with the two is no matter of the difference: `check` tells it. Throws CliExit 2. */
-async function loadSide(directory: string, knobs: Knobs, stderr: Writable): Promise<DiffSide> {
+async function loadSide(directory: string, judges: Judges, stderr: Writable): Promise<DiffSide> {
   const { inventory, errors } = await loadInventory([directory]);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
   const { length } = inventory.findings;
   if (length > 0)
     stderr.write(`${directory}: ${length === 1 ? "a finding" : `${length} findings`}; check tells more\n`);
-  return { inventory, program: compileProgram(inventory, knobs), names: new EndpointNames(inventory) };
+  return { inventory, program: compileOffline(inventory, judges), names: new EndpointNames(inventory) };
 }

@@ -5,10 +5,8 @@
 import { createReadStream } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { Command, Option } from "commander";
-import { compileProgram } from "../engine/compile.ts";
 import type { FlowError } from "../engine/flow-request.ts";
 import { formatFinding } from "../model/finding.ts";
-import { type Knobs, parseKnobs } from "../model/knobs.ts";
 import { hasPorts, isIcmp, parseProtocol } from "../net/protocol.ts";
 import { loadInventory } from "../sources/files/load.ts";
 import { styleFor } from "./demo/style.ts";
@@ -17,6 +15,7 @@ import { ChunkedOutput } from "./explain/chunked-output.ts";
 import { Expectations } from "./explain/expectations.ts";
 import { readLines } from "./explain/flow-lines.ts";
 import { FlowJudge, wordsOf } from "./explain/judge-flows.ts";
+import { compileOffline, type Judges, type PolicyFlags, readJudges } from "./offline.ts";
 
 /** Where it reads and writes; a test's own in tests. */
 export interface ExplainStreams {
@@ -25,8 +24,7 @@ export interface ExplainStreams {
   readonly stderr: Writable;
 }
 
-interface ExplainFlags {
-  readonly dir?: readonly string[];
+interface ExplainFlags extends PolicyFlags {
   readonly vpc?: readonly string[];
   readonly from?: string;
   readonly to?: string;
@@ -37,7 +35,6 @@ interface ExplainFlags {
   readonly icmpCode?: string;
   readonly via?: string;
   readonly flows?: string;
-  readonly set?: readonly string[];
   readonly json?: boolean;
   readonly trace: boolean;
   readonly expect?: string;
@@ -68,7 +65,7 @@ const collect = (value: string, previous: readonly string[] = []): string[] => [
 export function explainCommand(streams: ExplainStreams = process): Command {
   return new Command("explain")
     .description("the verdict of a flow, who decided it and why; or of many flows")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect)
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
     .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
     .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
     .option("--to <endpoint>", "destination, named the same way")
@@ -79,7 +76,8 @@ export function explainCommand(streams: ExplainStreams = process): Command {
     .option("--icmp-code <code>", "ICMP code (default: 0)")
     .addOption(new Option("--via <way>", "the flow went through a Service").choices(["service"]))
     .option("--flows <file>", "one flow a line as JSON, {from, to, protocol, port, …}; - is standard input")
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect)
+    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
     .option("--json", "one line of JSON for each flow")
     .option("--no-trace", "only the decision, not every answer on the way")
     .addOption(new Option("--expect <verdict>", "exit with 1 where the verdict is another").choices(["accept", "deny"]))
@@ -87,13 +85,13 @@ export function explainCommand(streams: ExplainStreams = process): Command {
 }
 
 async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainStreams): Promise<void> {
-  const knobs = checkFlags(flags);
-  const { inventory, errors } = await loadInventory(flags.dir ?? [], flags.vpc);
+  const judges = await checkFlags(flags);
+  const { inventory, errors } = await loadInventory(flags.dir, flags.vpc);
   for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
 
   const expectations = new Expectations(flags.expect ?? null);
-  const judge = new FlowJudge(inventory, compileProgram(inventory, knobs), expectations, {
+  const judge = new FlowJudge(inventory, compileOffline(inventory, judges), expectations, {
     isJson: flags.json === true,
     withTrace: flags.trace,
     style: styleFor(stdout, process.env),
@@ -144,12 +142,9 @@ const flowsFailures: Readonly<Record<string, string>> = {
 };
 
 /** Every problem at once. Throws CliExit 2. */
-function checkFlags(flags: ExplainFlags): Knobs {
-  const { knobs, issues } = parseKnobs(flags.set ?? []);
-  const problems = issues.map(({ text, message }) => `--set ${text}: ${message}`);
-  if (flags.dir === undefined) {
-    problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
-  }
+async function checkFlags(flags: ExplainFlags): Promise<Judges> {
+  const problems: string[] = [];
+  const judges = await readJudges(flags, problems);
   const given = (Object.keys(flowKeys) as FlowKey[]).filter((key) => flags[key] !== undefined);
   if (flags.flows !== undefined) {
     if (given.length > 0) problems.push(`--flows brings its own flows: leave out ${given.map(flagOf).join(", ")}`);
@@ -171,7 +166,7 @@ function checkFlags(flags: ExplainFlags): Knobs {
     problems.push(`${flagOf(key)} ${flags[key]}: ${flags.protocol ?? "tcp"} has none; leave it out`);
   }
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
-  return knobs;
+  return judges;
 }
 
 function singleFlow(flags: ExplainFlags): Partial<Record<FlowKey, string | number>> {

@@ -2,7 +2,6 @@
 import { writeFileSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { Command } from "commander";
-import { compileProgram } from "../engine/compile.ts";
 import { buildMatrix, type Matrix, TooManyFlows } from "../engine/matrix/matrix.ts";
 import { maxHtmlCells, renderMatrixHtml } from "../engine/matrix/render-matrix-html.ts";
 import { renderMatrixJson } from "../engine/matrix/render-matrix-json.ts";
@@ -12,7 +11,7 @@ import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import { readServices } from "./matrix/read-services.ts";
-import { loadOffline, readKnobs } from "./offline.ts";
+import { compileOffline, loadOffline, type PolicyFlags, readJudges } from "./offline.ts";
 
 /** Where it writes; a test's own in tests. */
 export interface OfflineStreams {
@@ -20,11 +19,9 @@ export interface OfflineStreams {
   readonly stderr: Writable;
 }
 
-interface MatrixFlags {
-  readonly dir: readonly string[];
+interface MatrixFlags extends PolicyFlags {
   readonly protocol: readonly string[];
   readonly port: readonly string[];
-  readonly set: readonly string[];
   readonly json?: boolean;
   readonly html?: string;
 }
@@ -37,6 +34,7 @@ export function matrixCommand(streams: OfflineStreams = process): Command {
     .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
     .option("--protocol <protocol>", "only this protocol (repeatable)", collect, [])
     .option("--port <port>", "only this port, instead of all that policies and pods mention (repeatable)", collect, [])
+    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
     .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
     .option("--json", "one JSON document: groups of endpoints, and every flow with its reason")
     .option("--html <file>", "write a page that needs nothing else")
@@ -45,13 +43,14 @@ export function matrixCommand(streams: OfflineStreams = process): Command {
 
 async function matrix(flags: MatrixFlags, { stdout, stderr }: OfflineStreams): Promise<void> {
   const problems: string[] = [];
-  const knobs = readKnobs(flags, problems);
+  const judges = await readJudges(flags, problems);
   const services = readServices(flags.protocol, flags.port, problems);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
   const inventory = await loadOffline(flags.dir, stderr);
+  const program = compileOffline(inventory, judges);
   let built: Matrix;
   try {
-    built = buildMatrix(inventory, compileProgram(inventory, knobs), services);
+    built = buildMatrix(inventory, program, services);
   } catch (error) {
     if (!(error instanceof TooManyFlows)) throw error;
     throw new CliExit(2, `${error.message}; choose some with --port and --protocol`);

@@ -1,22 +1,46 @@
-/** What the verbs that only read have in common. */
+/** What the verbs have in common: policies, knobs and evaluators of their own. */
 import type { Writable } from "node:stream";
+import { compileProgram } from "../engine/compile.ts";
+import type { Program } from "../engine/program.ts";
 import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import { type Knobs, parseKnobs } from "../model/knobs.ts";
 import { loadInventory } from "../sources/files/load.ts";
+import { checkModules, type LoadedModule, loadModules } from "../sources/modules/load-modules.ts";
 import { CliExit } from "./exit.ts";
 
-/** Adds what is wrong with `--dir` and `--set` to `problems`. */
-export function readKnobs(
-  flags: { readonly dir: readonly string[]; readonly set: readonly string[] },
-  problems: string[],
-): Knobs {
+export interface PolicyFlags {
+  readonly dir: readonly string[];
+  readonly set: readonly string[];
+  readonly evaluator: readonly string[];
+}
+
+/** What judges, besides the inventory. */
+export interface Judges {
+  readonly knobs: Knobs;
+  readonly modules: readonly LoadedModule[];
+}
+
+/** Adds what is wrong with `--dir`, `--set` and `--evaluator` to `problems`. */
+export async function readJudges(flags: PolicyFlags, problems: string[]): Promise<Judges> {
   const { knobs, issues } = parseKnobs(flags.set);
   problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
-  if (flags.dir.length === 0) {
+  if (flags.dir.length === 0 && flags.evaluator.length === 0) {
     problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
   }
-  return knobs;
+  return { knobs, modules: await loadModules(flags.evaluator, problems) };
+}
+
+/** Throws CliExit 2 where a user's evaluator can't be made for this inventory. */
+export function compileOffline(inventory: Inventory, { knobs, modules }: Judges): Program {
+  const problems = checkModules(modules, inventory, knobs);
+  if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
+  return compileProgram(
+    inventory,
+    knobs,
+    1,
+    modules.map((module) => module.evaluator),
+  );
 }
 
 /** Findings go to `stderr`. Throws CliExit 2 for what can't be read. */

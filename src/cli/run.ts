@@ -4,21 +4,22 @@ import { Agent } from "../agent/agent.ts";
 import { ConfigurationError } from "../agent/configuration-error.ts";
 import type { AgentOptions } from "../agent/options.ts";
 import { KernelError } from "../kernel/error.ts";
-import { parseKnobs } from "../model/knobs.ts";
 import { markLayout } from "../model/mark.ts";
 import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { CliExit } from "./exit.ts";
+import { readJudges } from "./offline.ts";
 
 interface RunFlags {
-  readonly dir?: readonly string[];
+  readonly dir: readonly string[];
   readonly vpc?: readonly string[];
   readonly queue: string;
   readonly queueLength: string;
   readonly bridge?: readonly string[];
   readonly listen: string;
   readonly markMask: string;
-  readonly set?: readonly string[];
+  readonly set: readonly string[];
+  readonly evaluator: readonly string[];
   readonly logLevel: LogLevel;
 }
 
@@ -27,7 +28,7 @@ const collect = (value: string, previous: readonly string[] = []): string[] => [
 export function runCommand(): Command {
   return new Command("run")
     .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect)
+    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect, [])
     .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
     .option("--queue <number>", "number of the NFQUEUE", "4720")
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
@@ -38,18 +39,16 @@ export function runCommand(): Command {
     )
     .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
     .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect)
+    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
+    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
     .addOption(new Option("--log-level <level>", "least severe log line").choices(logLevels).default("info"))
-    .action(async (flags: RunFlags) => run(readOptions(flags), flags.logLevel));
+    .action(async (flags: RunFlags) => run(await readOptions(flags), flags.logLevel));
 }
 
 /** Every problem at once. Throws CliExit 2. */
-function readOptions(flags: RunFlags): AgentOptions {
+async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   const problems: string[] = [];
-  const { knobs, issues } = parseKnobs(flags.set ?? []);
-  problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
-  if (flags.dir === undefined)
-    problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
+  const { knobs, modules } = await readJudges(flags, problems);
   const queue = Number(flags.queue);
   if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
   const queueLength = Number(flags.queueLength);
@@ -64,7 +63,7 @@ function readOptions(flags: RunFlags): AgentOptions {
   if (mark === null) problems.push(`--mark-mask ${flags.markMask}: eight neighbouring bits, such as 0xff000000`);
   if (problems.length > 0 || mark === null) throw new CliExit(2, problems.join("\n"));
   return {
-    directories: flags.dir ?? [],
+    directories: flags.dir,
     vpcs: flags.vpc ?? [],
     queue,
     queueLength,
@@ -72,6 +71,7 @@ function readOptions(flags: RunFlags): AgentOptions {
     listen,
     mark,
     knobs,
+    modules,
   };
 }
 

@@ -1,9 +1,19 @@
 /** The agent's handle on the datapath worker: started once, fed programs, stopped. */
 import { Worker } from "node:worker_threads";
 import type { ProgramData } from "../engine/program.ts";
+import type { EvaluatorFailure } from "./failure-report.ts";
 import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
 
 type Kind = WorkerMessage["kind"];
+
+export interface DatapathListeners {
+  /** A defect of ours, after which the worker goes on. */
+  readonly onFault: (message: string) => void;
+  /** A user's evaluator threw. */
+  readonly onFailure: (failure: EvaluatorFailure) => void;
+  /** A defect after which it doesn't go on. */
+  readonly onDeath: (error: Error) => void;
+}
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -12,11 +22,11 @@ export class Datapath {
   readonly #waiting = new Map<Kind, { resolve: () => void; reject: (error: Error) => void }[]>();
   #isStopped = false;
 
-  /** `onFault` hears of defects after which the worker goes on; `onDeath` of one after which it doesn't. */
-  constructor(options: WorkerOptions, onFault: (message: string) => void, onDeath: (error: Error) => void) {
+  constructor(options: WorkerOptions, { onFault, onFailure, onDeath }: DatapathListeners) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: options, name: "verdictd-queue" });
     this.#worker.on("message", (message: WorkerMessage) => {
       if (message.kind === "fault") onFault(message.message);
+      else if (message.kind === "failure") onFailure(message.failure);
       else for (const { resolve } of this.#take(message.kind)) resolve();
     });
     let cause: Error | null = null;

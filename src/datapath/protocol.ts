@@ -4,6 +4,7 @@
  */
 import type { ProgramData } from "../engine/program.ts";
 import type { MarkLayout } from "../model/mark.ts";
+import type { EvaluatorFailure } from "./failure-report.ts";
 
 export interface WorkerOptions {
   readonly queue: number;
@@ -18,6 +19,8 @@ export interface WorkerOptions {
   readonly midstreamAdoptSeconds: number;
   readonly counters: SharedArrayBuffer;
   readonly program: ProgramData;
+  /** Modules of users' own evaluators, in the program's order. */
+  readonly evaluatorUrls: readonly string[];
 }
 
 export type AgentMessage =
@@ -33,5 +36,7 @@ export type WorkerMessage =
   | { readonly kind: "programmed"; readonly epoch: number }
   | { readonly kind: "statistics" }
   | { readonly kind: "stopped" }
+  /** A user's evaluator threw; `errorVerdict` decided. */
+  | { readonly kind: "failure"; readonly failure: EvaluatorFailure }
   /** A defect of ours: the batch got the error verdict; the worker goes on. */
   | { readonly kind: "fault"; readonly message: string };

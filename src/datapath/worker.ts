@@ -7,6 +7,8 @@ import { epochBits } from "../model/epoch.ts";
 import { markVerdict } from "../model/mark.ts";
 import { NF_ACCEPT, NF_DROP } from "./answer.ts";
 import { Counter, Counters } from "./counters.ts";
+import { FailureReport } from "./failure-report.ts";
+import { importEvaluators } from "./import-evaluators.ts";
 import { Loop } from "./loop.ts";
 import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
 
@@ -15,13 +17,17 @@ if (port === null) throw new Error("datapath/worker is started as a worker threa
 const options = workerData as WorkerOptions;
 const say = (message: WorkerMessage): void => port.postMessage(message);
 
+const evaluators = await importEvaluators(options.evaluatorUrls);
+const firstProgram = loadProgram(options.program, evaluators);
+const report = new FailureReport(firstProgram, (failure) => say({ kind: "failure", failure }));
+
 const addon = loadAddon();
 const counters = new Counters(options.counters);
 const layout = addon.slotLayout;
 const slab = new ArrayBuffer(4 * (layout.headerWords + options.batchSlots * layout.slotWords));
 const loop = new Loop(
   { layout, flags: addon.slotFlags, slab, mark: options.mark, counters, rejects: options.rejects },
-  loadProgram(options.program),
+  firstProgram,
   epochBits(options.program.epoch),
 );
 const socket = new addon.QueueSocket({
@@ -72,8 +78,9 @@ function copyStatistics(): void {
 
 port.on("message", (message: AgentMessage) => {
   if (message.kind === "program") {
-    const program = loadProgram(message.program);
+    const program = loadProgram(message.program, evaluators);
     loop.useProgram(program, epochBits(program.epoch));
+    report.useProgram(program);
     say({ kind: "programmed", epoch: program.epoch });
   } else if (message.kind === "statistics") {
     copyStatistics();
@@ -81,6 +88,8 @@ port.on("message", (message: AgentMessage) => {
   } else {
     socket.close();
     copyStatistics();
+    report.check();
+    report.close();
     say({ kind: "stopped" });
     port.close();
   }

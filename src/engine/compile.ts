@@ -1,27 +1,43 @@
 /** Inventory → program, in two halves: `buildProgram` does the work, `loadProgram` puts functions round its tables. */
+import type { PreparedEvaluator } from "../evaluators/custom/prepare.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { Knobs } from "../model/knobs.ts";
-import { type BuiltinStage, stageNames } from "../model/stage.ts";
+import { type StageName, stageNames } from "../model/stage.ts";
 import { builtinEvaluators } from "./evaluators.ts";
 import type { Program, ProgramData, ProgramEvaluator, ProgramStage } from "./program.ts";
 
-export function buildProgram(inventory: Inventory, knobs: Knobs, epoch: number): ProgramData {
+/** `custom`: users' own evaluators, outermost first. */
+export function buildProgram(
+  inventory: Inventory,
+  knobs: Knobs,
+  epoch: number,
+  custom: readonly PreparedEvaluator[] = [],
+): ProgramData {
   const tables = builtinEvaluators.map((evaluator) => [evaluator.name, evaluator.build(inventory, knobs)] as const);
-  return { epoch, knobs, tables: Object.fromEntries(tables) };
+  return {
+    epoch,
+    knobs,
+    tables: Object.fromEntries(tables),
+    custom: custom.map((evaluator) => evaluator.build(inventory, knobs)),
+  };
 }
 
-export function loadProgram({ epoch, knobs, tables }: ProgramData): Program {
-  const evaluators: ProgramEvaluator[] = builtinEvaluators.map((evaluator, index) => ({
-    name: evaluator.name,
-    isStateful: evaluator.isStateful,
-    compiled: evaluator.load(tables[evaluator.name]),
-    index,
-  }));
-  const stages = stageNames.map((name, index): ProgramStage => {
+/** `custom` are those that the program was built with, in the same order. */
+export function loadProgram(data: ProgramData, custom: readonly PreparedEvaluator[] = []): Program {
+  const { epoch, knobs, tables } = data;
+  const loaded = [
+    ...builtinEvaluators.map((evaluator) => ({ ...evaluator, compiled: evaluator.load(tables[evaluator.name]) })),
+    ...loadCustom(data, custom),
+  ];
+  const evaluators = loaded.map(({ name, isStateful, compiled }, index): ProgramEvaluator => {
+    return { name, isStateful, compiled, index };
+  });
+  const names: readonly StageName[] = [...custom.map((evaluator) => evaluator.stage), ...stageNames];
+  const stages = names.map((name, index): ProgramStage => {
     return {
       name,
       index,
-      evaluators: evaluators.filter((_, i) => builtinEvaluators[i]?.stage === name),
+      evaluators: evaluators.filter((_, i) => loaded[i]?.stage === name),
       acceptsByDefault: knobs.defaultVerdict[name] !== "deny",
       honoursHeld: honoursHeld(name, knobs),
       passesRelated: name !== "sg" || knobs.sgIcmpErrors === "related",
@@ -30,12 +46,23 @@ export function loadProgram({ epoch, knobs, tables }: ProgramData): Program {
   return { epoch, knobs, stages, evaluators };
 }
 
-/** Both halves on one thread. */
-export function compileProgram(inventory: Inventory, knobs: Knobs, epoch = 1): Program {
-  return loadProgram(buildProgram(inventory, knobs, epoch));
+function loadCustom({ custom: tables }: ProgramData, custom: readonly PreparedEvaluator[]) {
+  return custom.map((evaluator, i) => {
+    return { ...evaluator, compiled: evaluator.load(tables[i] ?? { kind: "failure", message: "it was never built" }) };
+  });
 }
 
-function honoursHeld(stage: BuiltinStage, knobs: Knobs): boolean {
+/** Both halves on one thread. */
+export function compileProgram(
+  inventory: Inventory,
+  knobs: Knobs,
+  epoch = 1,
+  custom: readonly PreparedEvaluator[] = [],
+): Program {
+  return loadProgram(buildProgram(inventory, knobs, epoch, custom), custom);
+}
+
+function honoursHeld(stage: StageName, knobs: Knobs): boolean {
   if (stage === "sg") return knobs.sgOnChange === "aws";
   return stage === "k8s" && knobs.npOnChange === "new-only";
 }

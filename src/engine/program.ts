@@ -1,4 +1,5 @@
 /** A compiled policy: immutable, made once for an inventory, stamped with an epoch. */
+import type { CustomTables } from "../evaluators/custom/prepare.ts";
 import type { CompiledEvaluator } from "../model/evaluator.ts";
 import type { Knobs } from "../model/knobs.ts";
 import type { StageName } from "../model/stage.ts";
@@ -9,6 +10,8 @@ export interface ProgramData {
   readonly knobs: Knobs;
   /** By the name of the built-in evaluator. */
   readonly tables: Readonly<Record<string, unknown>>;
+  /** Of users' own evaluators, in their order. */
+  readonly custom: readonly CustomTables[];
 }
 
 export interface ProgramEvaluator {

@@ -2,6 +2,7 @@
  * An explanation for people who don't know the policy: what was decided, by which policy and rule, what was missing and
  * what would make it pass, and below that every answer that was given on the way.
  */
+import { describeThrown } from "../evaluators/custom/failures.ts";
 import type { Explanation, RuleRef } from "../model/evaluator.ts";
 import type { FlowView } from "../model/flow.ts";
 import { Reason, reasonNames } from "../model/reason.ts";
@@ -116,13 +117,16 @@ function describe(
   }
   if (by.reason === Reason.error) {
     const setting = `errorVerdict=${program.knobs.errorVerdict}`;
-    return [`  ${verdict}: ${evaluator.name} failed to judge it, and the setting ${setting} decides.`];
+    const { failures } = evaluator.compiled;
+    const thrown = failures === undefined ? "" : ` (${describeThrown(failures.error)})`;
+    return [`  ${verdict}: ${evaluator.name} failed to judge it${thrown}, and the setting ${setting} decides.`];
   }
   const explanation = explainAnswer(evaluator, view, isReply, direction, names.podAt);
   const ref = refOf(evaluator.compiled.rules, by.rule);
-  const policy = ref === null ? "" : ` by ${namePolicies(evaluator.name, ref.policy)}`;
+  const policy = ref === null ? nameCustom(evaluator.name) : ` by ${namePolicies(evaluator.name, ref.policy)}`;
   const rule = ref?.rule ? ` (${ref.rule})` : "";
-  const why = explanation?.text ?? `${reasonNames[by.reason]}${rule}`;
+  const why =
+    explanation?.text ?? `${by.reason === Reason.unspecified ? "it gives no reason" : reasonNames[by.reason]}${rule}`;
   const lines = [`  ${verdict} on ${directionNames[direction]}${policy}: ${why}.`];
   const [first, ...more] = explanation?.remedy?.split("\n") ?? [];
   if (first) lines.push(`  To allow it: ${first}`, ...more.map((line) => `      ${line}`));
@@ -148,6 +152,11 @@ function namePolicies(evaluator: string, policy: string): string {
   if (!policy.includes(",")) return `${kind} ${policy}`;
   const plural = kind.endsWith("y") ? `${kind.slice(0, -1)}ies` : `${kind}s`;
   return `${plural} ${policy.split(",").join(", ")}`;
+}
+
+/** The built-in ones say in words of their own who they are, where no policy does. */
+function nameCustom(evaluator: string): string {
+  return Object.hasOwn(kinds, evaluator) ? "" : ` by ${evaluator}`;
 }
 
 /** Columns, and the evaluator's own words below each line that says more than "not mine". */

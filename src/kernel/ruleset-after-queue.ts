@@ -32,7 +32,7 @@ function lastChains(config: RulesetConfig, mark: NftMark): string[] {
       "meta pkttype != host accept",
       `${isNeighbourDiscovery} accept`,
       ...(hook === "postrouting" ? passHostErrors(hook) : []),
-      ...matchManaged(config, "conclude"),
+      ...matchManaged(config, hook, "conclude"),
       mark.clearPacket,
     ]),
   );

@@ -32,7 +32,7 @@ function firstChains(config: RulesetConfig, mark: NftMark): string[] {
       "meta pkttype != host goto not_unicast",
       `${isNeighbourDiscovery} accept`,
       ...(hook === "postrouting" ? passHostErrors(hook) : []),
-      ...matchManaged(config, "divert"),
+      ...matchManaged(config, hook, "divert"),
     ]),
   );
   // IPVS sends from the output hook what it forwards; there the packets of this host are met in postrouting as well.

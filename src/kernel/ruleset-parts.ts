@@ -15,9 +15,12 @@ export function renderHook(hook: string, priority: number): string {
   return `type filter hook ${hook} priority ${priority}; policy accept;`;
 }
 
-/** Rules that send packets from or to managed addresses to `target`. */
-export function matchManaged(config: RulesetConfig, target: string): string[] {
-  if (config.managed === "all") return [`goto ${target}`];
+/**
+ * Rules that send packets from or to managed addresses to `target`. All traffic is that with others: what this host says
+ * to itself stays out of it.
+ */
+export function matchManaged(config: RulesetConfig, hook: HookPriorities["hook"], target: string): string[] {
+  if (config.managed === "all") return [`${hook === "postrouting" ? "oif" : "iif"} != "lo" goto ${target}`];
   return [
     `ip saddr @managed4 goto ${target}`,
     `ip daddr @managed4 goto ${target}`,
@@ -28,7 +31,7 @@ export function matchManaged(config: RulesetConfig, target: string): string[] {
 
 /** The same for packets that this host sends. */
 export function matchOutput(config: RulesetConfig, target: string): string[] {
-  if (config.output === "all") return [`goto ${target}`];
+  if (config.output === "all") return [`oif != "lo" goto ${target}`];
   return [`ip daddr @output4 goto ${target}`, `ip6 daddr @output6 goto ${target}`];
 }
 

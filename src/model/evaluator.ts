@@ -47,6 +47,15 @@ export interface Explanation {
   readonly remedy: string | null;
 }
 
+/**
+ * What a user's evaluator threw; kept without allocating, told by somebody who has the time. `error` is the last one; of
+ * an evaluator that couldn't be made it's why not, before it was ever asked.
+ */
+export interface Failures {
+  count: number;
+  error: unknown;
+}
+
 /** The pod or workload that an address is of, so that explanations can name it; null for any other endpoint. */
 export type PodLookup = (address: Address) => Pod | null;
 
@@ -71,6 +80,8 @@ export interface CompiledEvaluator {
    * evaluator answers. The view's classes are its own. Never allocates.
    */
   relationOf?(view: FlowView): number;
+  /** Only of users' own evaluators. */
+  readonly failures?: Failures;
   /** Explains the answer that it gives for this view. May allocate; never on the packet path. */
   explain?(view: FlowView, direction: Direction, podAt?: PodLookup): Explanation | null;
 }

@@ -1,8 +1,9 @@
 /**
  * Endpoints that no policy of some programs tells apart, so that one stands for all. Addresses of one class are judged
- * alike, but for an end that speaks to itself, which nobody asks about here.
+ * alike, but for an end that speaks to itself, which nobody asks about here, and by users' evaluators that read them.
  */
-import { type Address, Family } from "../../net/address.ts";
+import { Reads } from "../../model/evaluator.ts";
+import { type Address, addressKey, Family } from "../../net/address.ts";
 import type { Program } from "../program.ts";
 import type { Endpoint } from "./endpoints.ts";
 
@@ -22,12 +23,20 @@ export function groupEndpoints(endpoints: readonly Endpoint[], program: Program)
 
 /** Equal for endpoints that the program judges alike. */
 export function classKey({ kind, name, addresses, interfaceId }: Endpoint, program: Program): string {
+  const isByAddress = readsAddresses(program);
   const classes = addresses.map((address) => [
     address.family,
     ...program.evaluators.map((evaluator) => evaluator.compiled.classOf(address)),
+    isByAddress ? addressKey(address) : "",
   ]);
   // The internet is itself, and outside prefixes aren't mixed with what the inventory holds.
   return JSON.stringify([kind === "outside", name === "internet", interfaceId, classes]);
+}
+
+/** A user's evaluator may tell any two addresses apart, unless it says that it knows them by their classes alone. */
+function readsAddresses({ stages }: Program): boolean {
+  const custom = stages.filter((stage) => stage.name.startsWith("custom:")).flatMap((stage) => stage.evaluators);
+  return custom.some(({ compiled }) => (compiled.reads & Reads.addresses) !== 0);
 }
 
 /** In order of their first members. */
