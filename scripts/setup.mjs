@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findCommand, isRoot, refuse, requireCompiler } from "./host.mjs";
@@ -18,8 +18,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What enforcement and the lab call, and the packages that hold it. */
 const SYSTEM = { nft: "nftables", ip: "iproute2", ping: "iputils-ping" };
 
-/** Programs in C++ beside the addon: the lab's endpoints, and the loop that the benchmark compares with. */
-const HELPERS = ["lab-host", "queue-loop"];
+/** Programs in C++ beside the addon: the lab's endpoints, and what the benchmark compares with and sends. */
+const HELPERS = ["lab-host", "queue-loop", "traffic"];
 
 /**
  * Brings the checkout up to date, or ends the process: 3 where this machine lacks something, 1 where a step failed.
@@ -79,15 +79,22 @@ function npm() {
   return [existsSync(beside) ? beside : "npm"];
 }
 
+/** From one file, or from all of a directory. */
 function buildHelper(name) {
-  const source = `bench/${name}.cc`;
+  const isDirectory = existsSync(join(root, "bench", name));
+  const source = isDirectory ? `bench/${name}` : `bench/${name}.cc`;
+  const files = isDirectory
+    ? readdirSync(join(root, source))
+        .filter((file) => file.endsWith(".cc"))
+        .map((file) => `${source}/${file}`)
+    : [source];
   const stamp = join(root, "build", `${name}.stamp`);
   const target = join(root, "build", name);
   const hash = hashOf(root, [source]);
   if (existsSync(target) && isCurrent(stamp, hash)) return;
   say(`g++ ${source}`);
   const made = `${target}.${process.pid}`;
-  const args = ["-std=c++17", "-O2", "-o", made, source];
+  const args = ["-std=c++17", "-O2", "-pthread", "-o", made, ...files];
   step(source, () => run(root, process.env.CXX || "g++", args));
   renameSync(made, target);
   writeStamp(stamp, hash);

@@ -2,6 +2,7 @@
 /** The command line's entry, and the only place that ends the process. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
 import { demoCommand } from "./cli/demo.ts";
 import { diffCommand } from "./cli/diff.ts";
@@ -26,7 +27,8 @@ const program = new Command("verdictd")
   .addCommand(explainCommand())
   .addCommand(checkCommand())
   .addCommand(matrixCommand())
-  .addCommand(diffCommand());
+  .addCommand(diffCommand())
+  .addCommand(benchCommand());
 
 for (const command of [program, ...program.commands]) {
   command.exitOverride().showHelpAfterError("(--help lists the flags)");

@@ -64,7 +64,8 @@ export function sampleQueueRule(table: string): readonly MessageBuilder[] {
   ];
 }
 
-function queueRule(table: string, chain: string, queue: Queues, bypass: boolean): MessageBuilder {
+/** One rule at the end of a chain of any table of the family inet. */
+export function queueRule(table: string, chain: string, queue: Queues, bypass: boolean): MessageBuilder {
   // struct xt_NFQ_info_v3, padded as XT_ALIGN does.
   const fields = hostUint16(queue.first, queue.total, bypass ? NFQ_FLAG_BYPASS : 0);
   const info = new Uint8Array(align(fields.length));

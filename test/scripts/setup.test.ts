@@ -44,7 +44,7 @@ describe("set-up", () => {
   it("takes every step of a bare clone, in order", () => {
     const clone = bareClone();
     expect(runIn(clone, "build.mjs").status).toBe(0);
-    expect(steps(clone)).toEqual(["npm ci", "native", "g++", "g++", "tsc"]);
+    expect(steps(clone)).toEqual(["npm ci", "native", "g++", "g++", "g++", "tsc"]);
     expect(lstatSync(join(clone, "dist/main.js")).mode & 0o111).toBe(0o111);
   });
 
@@ -53,7 +53,7 @@ describe("set-up", () => {
     runIn(clone, "build.mjs");
     const again = runIn(clone, "build.mjs");
     // The native build decides for itself.
-    expect(steps(clone)).toEqual(["npm ci", "native", "g++", "g++", "tsc", "native"]);
+    expect(steps(clone)).toEqual(["npm ci", "native", "g++", "g++", "g++", "tsc", "native"]);
     expect(again).toMatchObject({ status: 0, stdout: "", stderr: "" });
   });
 
@@ -62,6 +62,7 @@ describe("set-up", () => {
     { file: "tsconfig.json", repeated: ["native", "tsc"] },
     { file: "bench/lab-host.cc", repeated: ["native", "g++"] },
     { file: "bench/queue-loop.cc", repeated: ["native", "g++"] },
+    { file: "bench/traffic/traffic.cc", repeated: ["native", "g++"] },
     { file: "package-lock.json", repeated: ["npm ci", "native", "tsc"] },
   ])("after a change of $file it repeats $repeated", ({ file, repeated }) => {
     const clone = bareClone();
@@ -189,6 +190,7 @@ function bareClone(owner = 0): string {
     "tsconfig.build.json",
     "bench/lab-host.cc",
     "bench/queue-loop.cc",
+    "bench/traffic/traffic.cc",
     "src/main.ts",
   ]) {
     tool(file, ["{}"]);

@@ -3,6 +3,7 @@
  * so that it is a flow of its own. The two variants share router, cables and rules, and take turns, so that whatever
  * else the machine does meets both.
  */
+import { percentile } from "../percentile.ts";
 import type { Lab } from "./lab.ts";
 import { endpointNamed } from "./topology.ts";
 
@@ -46,9 +47,4 @@ export function summarize(name: string, nanoseconds: readonly number[], lost: nu
   const sorted = Float64Array.from(nanoseconds).sort();
   const at = (share: number): number => percentile(sorted, share) / 1000;
   return { name, p50: at(0.5), p99: at(0.99), p999: at(0.999), samples: sorted.length, lost };
-}
-
-/** Nearest rank: the smallest sample that at least this share of all samples doesn't exceed. NaN of none. */
-export function percentile(sorted: ArrayLike<number>, share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }

@@ -4,9 +4,23 @@
  */
 import { spawn } from "node:child_process";
 
+export interface CommandOptions {
+  /** Its standard input; nothing without. */
+  readonly input?: string;
+  /** Kills it. */
+  readonly signal?: AbortSignal;
+}
+
 /** Throws with what the program said where it can't be started or ends with anything but 0. */
-export async function runCommand(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  { input = "", signal }: CommandOptions = {},
+): Promise<string> {
+  const child = spawn(command, args, { stdio: "pipe", detached: true, signal, killSignal: "SIGKILL" });
+  // A program that ends before it has read everything says why by itself.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
   let output = "";
   let complaint = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -2,16 +2,27 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { onLines } from "./lines.ts";
 
+/** A line of the engine's log. */
+export type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string };
+
 export class Enforcement {
   readonly #child: ChildProcess;
   readonly #complaints: string[] = [];
   readonly #exited: Promise<void>;
   readonly #waiters = new Set<() => void>();
+  readonly #onLog: (entry: LogEntry) => void;
   #epoch: number | null = null;
+  #epochAt = 0n;
   #hasExited = false;
 
   /** `main` is the program's entry, `namespacePath` as `nsenter` takes it, `flags` those of `run`. */
-  constructor(main: string, namespacePath: string, flags: readonly string[]) {
+  constructor(
+    main: string,
+    namespacePath: string,
+    flags: readonly string[],
+    onLog: (entry: LogEntry) => void = () => {},
+  ) {
+    this.#onLog = onLog;
     const argv = [process.execPath, main, "run", ...flags];
     // Detached, so that a Ctrl-C meets the lab's owner alone, which stops the engine in order; setpriv, so that the engine
     // stops as well where the demo is killed.
@@ -23,6 +34,8 @@ export class Enforcement {
     onLines(this.#child.stderr!, (line) => {
       this.#complaints.push(line);
       if (this.#complaints.length > 20) this.#complaints.shift();
+      const entry = parseLogLine(line);
+      if (entry !== null) this.#onLog(entry);
     });
     this.#exited = new Promise((resolve) => {
       const end = () => {
@@ -36,6 +49,25 @@ export class Enforcement {
       });
       this.#child.on("close", end);
     });
+  }
+
+  /** What nsenter and setpriv became: the engine itself. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** When the last epoch was heard of, by `process.hrtime.bigint`. */
+  get epochAt(): bigint {
+    return this.#epochAt;
+  }
+
+  /** Keeps it from running at all until `resume`: its queue fills. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
   }
 
   /** The epoch that is in the kernel; null before the first. */
@@ -58,6 +90,7 @@ export class Enforcement {
   /** Asks it to stop; kills it after five seconds. May be called twice. */
   async stop(): Promise<void> {
     this.#child.kill("SIGTERM");
+    this.#child.kill("SIGCONT");
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), 5000);
     await this.#exited;
     clearTimeout(timer);
@@ -67,6 +100,7 @@ export class Enforcement {
     const event = parseEvent(line);
     if (event === null) return;
     this.#epoch = event;
+    this.#epochAt = process.hrtime.bigint();
     this.#wake();
   }
 
@@ -91,6 +125,16 @@ export function parseEvent(line: string): number | null {
   try {
     const { event, epoch } = JSON.parse(line) as { event?: unknown; epoch?: unknown };
     return (event === "ready" || event === "epoch") && typeof epoch === "number" ? epoch : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Null for a line that is no log entry. */
+function parseLogLine(line: string): LogEntry | null {
+  try {
+    const entry = JSON.parse(line) as LogEntry | null;
+    return typeof entry?.msg === "string" ? entry : null;
   } catch {
     return null;
   }

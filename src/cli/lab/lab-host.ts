@@ -61,6 +61,10 @@ export class LabHost {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Writes below /proc/sys/net of the namespace. False where this kernel hasn't got the setting. */
   async sysctl(path: string, value: string): Promise<boolean> {
     const [answer] = await this.#ask(`sysctl ${path} ${value}`);

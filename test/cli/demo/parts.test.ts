@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import { load } from "js-yaml";
 import { describe, expect, it } from "vitest";
-import { percentile, summarize } from "../../../src/cli/demo/latency.ts";
+import { summarize } from "../../../src/cli/demo/latency.ts";
 import { withoutFunctions } from "../../../src/cli/demo/live.ts";
 import { allProbes } from "../../../src/cli/demo/matrix.ts";
 import { parseEvent } from "../../../src/cli/lab/enforcement.ts";
+import { percentile } from "../../../src/cli/percentile.ts";
 
 describe("percentile, by nearest rank", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1);

@@ -1,0 +1,76 @@
+/**
+ * `bench`: what enforcement costs on this machine, beside no queue and beside the loops that others have: variants in
+ * network namespaces of their own, taking turns in one run. Leaves nothing behind in any case.
+ */
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command } from "commander";
+import { loadAddon } from "../kernel/addon-loader.ts";
+import { probeKernel } from "../kernel/probe.ts";
+import { type BenchFlags, readBenchOptions } from "./bench/options.ts";
+import { partNames } from "./bench/parts/parts.ts";
+import { Recorder } from "./bench/recorder.ts";
+import { runBench } from "./bench/run-bench.ts";
+import { median } from "./bench/statistics.ts";
+import { CliExit } from "./exit.ts";
+import { listenForSignals } from "./lab/interruption.ts";
+import { removeLeftovers } from "./lab/namespaces.ts";
+
+const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+
+export function benchCommand(): Command {
+  return new Command("bench")
+    .description("measure what enforcement costs here, beside no queue and a loop in C (needs root)")
+    .option("--short", "a few minutes: fewer variants and rotations")
+    .option("--only <part>", `one part: ${partNames.join(", ")} (repeatable)`, collect)
+    .option("--rotations <number>", "rounds of turns (default 5; short 3)")
+    .option("--seconds <number>", "length of a turn, or of each measurement in it (default 2; short 1)")
+    .option("--sizes <list>", "POLICIES/ENDPOINTS of the engines, by commas; /all for all kinds of policies")
+    .option("--layout <name>", "spread: ten policies a namespace; together: all in one", "spread")
+    .option("--traffic-cpu <list>", "CPUs of clients and servers")
+    .option("--engine-cpu <list>", "CPUs of whoever serves the queue")
+    .option("--no-pin", "leave all of it to the scheduler (default: first pinned, then not)")
+    .option("--peer <command>", "another program that serves a queue, run in the router's namespace")
+    .option("--peer-queue <number>", "the queue that it serves")
+    .option("--run-flags <flags>", "flags for `verdictd run`, by spaces")
+    .option("--json <file>", "write all values")
+    .option("--html <file>", "write a page with plots")
+    .action(bench);
+}
+
+async function bench(flags: BenchFlags): Promise<void> {
+  const options = readBenchOptions(flags);
+  if (!("form" in options)) throw new CliExit(2, options.join("\n"));
+  if (process.getuid?.() !== 0) {
+    throw new CliExit(3, "The bench makes network namespaces, which needs root: sudo npm run bench");
+  }
+  const [problem] = (await probeKernel(loadAddon())).problems;
+  if (problem !== undefined) throw new CliExit(3, problem);
+  sweep();
+  const interruption = listenForSignals();
+  const recorder = new Recorder();
+  const log = (line: string): void => {
+    if (!interruption.signal.aborted) process.stderr.write(`bench: ${line}\n`);
+  };
+  try {
+    await runBench({ options, recorder, log, signal: interruption.signal });
+  } catch (error) {
+    throw interruption.signal.aborted ? interruption.signal.reason : error;
+  } finally {
+    interruption.stop();
+  }
+  for (const s of recorder.series)
+    process.stdout.write(`${s.part} ${s.placement} ${s.variant} ${s.metric} ${median(s.values)} ${s.unit}\n`);
+  if (options.json !== null) writeFileSync(options.json, JSON.stringify(recorder.series));
+}
+
+/** What a bench that was killed left. */
+function sweep(): void {
+  removeLeftovers();
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^verdictd-bench-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}

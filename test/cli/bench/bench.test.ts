@@ -1,0 +1,103 @@
+/**
+ * The bench for real, in a few seconds: what it prints, that it leaves nothing, also where it's interrupted. Needs root,
+ * and a build (`npm test` makes one).
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+
+const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
+const skipReason = process.getuid?.() !== 0 ? "needs root" : existsSync(main) ? null : "needs a build: npm run build";
+const directory = mkdtempSync(join(tmpdir(), `vd${process.pid}-bench-`));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+if (skipReason !== null) console.warn(`test/cli/bench: skipped: ${skipReason}`);
+
+describe.skipIf(skipReason !== null)(`verdictd bench${skipReason ? ` (skipped: ${skipReason})` : ""}`, () => {
+  it("measures round trips beside no queue and a loop in C, and leaves nothing", async () => {
+    const json = join(directory, "rtt.json");
+    const bench = start([
+      "--only",
+      "rtt",
+      "--rotations",
+      "1",
+      "--seconds",
+      "1",
+      "--sizes",
+      "10/100",
+      "--no-pin",
+      "--json",
+      json,
+    ]);
+    expect(await bench.exit).toBe(0);
+    expect(bench.stdout()).toMatch(/back-to-back/);
+    expect(existsSync(json)).toBe(true);
+    expect(leftovers(bench.pid)).toEqual([]);
+  }, 60_000);
+
+  it.each([
+    { name: "while engines start", after: /starting: verdictd/, signal: "SIGINT", code: 130 },
+    { name: "while it measures", after: /rotation 1/, signal: "SIGTERM", code: 143 },
+  ] as const)(
+    "interrupted $name ($signal) it leaves nothing",
+    async ({ after, signal, code }) => {
+      const bench = start(["--only", "update", "--rotations", "1", "--sizes", "10/100", "--no-pin"]);
+      await bench.said(after);
+      process.kill(-bench.pid, signal);
+      expect(await bench.exit).toBe(code);
+      expect(leftovers(bench.pid)).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("refuses what it can't do", async () => {
+    const bench = start(["--only", "nothing", "--rotations", "x"]);
+    expect(await bench.exit).toBe(2);
+    expect(bench.stderr()).toMatch(/--only nothing/);
+    expect(bench.stderr()).toMatch(/--rotations x/);
+  });
+});
+
+function start(flags: readonly string[]) {
+  const child = spawn(process.execPath, [main, "bench", ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let [stdout, stderr] = ["", ""];
+  const watchers = new Set<() => void>();
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    for (const watcher of watchers) watcher();
+  });
+  const exit = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const said = (pattern: RegExp) =>
+    new Promise<void>((resolve, reject) => {
+      const watcher = () => pattern.test(stderr) && resolve();
+      watchers.add(watcher);
+      watcher();
+      child.on("close", () => reject(new Error(`ended before it said ${pattern}:\n${stderr}`)));
+    });
+  return { pid: child.pid ?? 0, exit, said, stdout: () => stdout, stderr: () => stderr };
+}
+
+/** Namespaces, temporary directories and processes of a bench. */
+function leftovers(pid: number): string[] {
+  const isTheirs = (name: string) => /^(?:vd|verdictd-bench-)(\d+)-/.exec(name)?.[1] === String(pid);
+  const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter(isTheirs) : [];
+  const processes = readdirSync("/proc").filter((id) => /^\d+$/.test(id) && commandOf(id).includes(`vd${pid}-`));
+  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...processes];
+}
+
+function commandOf(id: string): string {
+  try {
+    return readFileSync(`/proc/${id}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
