@@ -2,23 +2,18 @@
 import type { FlowView } from "../../model/flow.ts";
 import { Reason } from "../../model/reason.ts";
 import { Direction, Verdict } from "../../model/verdict.ts";
+import { judgeEnds, peerOf, subjectOf } from "../ec2/ends.ts";
 import { firstMatch } from "../ec2/first-match.ts";
 import { exemptReason } from "../ec2/service.ts";
-import { AMBIGUOUS, MISSING_ACL, type NetworkAclTables, NO_VPC } from "./tables.ts";
+import { MISSING_ACL, type NetworkAclTables } from "./tables.ts";
 
 export function evaluateBoundary(tables: NetworkAclTables, view: FlowView, direction: Direction): Verdict {
   const isEgress = direction === Direction.egress;
-  const subject = isEgress ? view.sourceClass : view.destinationClass;
-  const peer = isEgress ? view.destinationClass : view.sourceClass;
+  const subject = subjectOf(view, direction);
+  const peer = peerOf(view, direction);
   const vpc = tables.vpcOf[subject] as number;
-  if (vpc === NO_VPC) {
-    view.reason = Reason["not-managed"];
-    return Verdict.next;
-  }
-  if (vpc === AMBIGUOUS || tables.vpcOf[peer] === AMBIGUOUS) {
-    view.reason = Reason["ambiguous-address"];
-    return Verdict.deny;
-  }
+  const early = judgeEnds(view, vpc, tables.vpcOf[peer] as number);
+  if (early !== null) return early;
   const exempt = exemptReason(
     tables.exempt,
     tables.services[peer * tables.vpcCount + vpc] as number,

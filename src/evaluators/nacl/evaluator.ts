@@ -6,9 +6,10 @@ import { type BuiltinEvaluator, type CompiledEvaluator, Reads } from "../../mode
 import { Direction } from "../../model/verdict.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { listSubjectAddresses } from "../ec2/endpoints.ts";
+import { NO_SUBJECT } from "../ec2/ends.ts";
 import { evaluateBoundary } from "./evaluate.ts";
 import { explainBoundary } from "./explain.ts";
-import { buildNetworkAclTables, type NetworkAclTables, NO_VPC } from "./tables.ts";
+import { buildNetworkAclTables, type NetworkAclTables } from "./tables.ts";
 
 export const networkAclEvaluator: BuiltinEvaluator<NetworkAclTables> = {
   name: "network-acl",
@@ -28,7 +29,7 @@ function loadNetworkAcls(tables: NetworkAclTables): CompiledEvaluator {
     classOf: (address) => classOfAddress(tables.classes, address),
     evaluateEgress: (view) => evaluateBoundary(tables, view, Direction.egress),
     evaluateIngress: (view) => evaluateBoundary(tables, view, Direction.ingress),
-    isSubject: (classNumber) => tables.vpcOf[classNumber] !== NO_VPC,
+    isSubject: (classNumber) => tables.vpcOf[classNumber] !== NO_SUBJECT,
     explain: (view, direction) => explainBoundary(tables, view, direction),
   };
 }

@@ -11,14 +11,12 @@ import type { Address } from "../../net/address.ts";
 import { type AddressClass, type AddressClassesData, buildAddressClasses } from "../../net/address-classes.ts";
 import { formatPrefix, type Prefix } from "../../net/prefix.ts";
 import { listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
+import { AMBIGUOUS, NO_SUBJECT } from "../ec2/ends.ts";
 import { createFirstMatchBuilder, type FirstMatchData } from "../ec2/first-match.ts";
 import { keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { listSubnetIds, subnetIdOf } from "../ec2/subnets.ts";
 
-/** `vpcOf` of a class that is no subject, and of an address that two running interfaces claim. */
-export const NO_VPC = -1;
-export const AMBIGUOUS = -2;
 /** `aclOf` where the inventory doesn't say which ACL a subnet has (NA-14). */
 export const MISSING_ACL = -1;
 
@@ -34,7 +32,7 @@ export interface AclDirection {
 /** Plain data. */
 export interface NetworkAclTables {
   readonly classes: AddressClassesData;
-  /** By class: the VPC of the running interface. */
+  /** By class: the VPC of the running interface, NO_SUBJECT or AMBIGUOUS. */
   readonly vpcOf: Int32Array;
   /** By class × `vpcCount` + VPC: the subnet of that VPC that the address is in, or -1. */
   readonly subnetOf: Int32Array;
@@ -71,7 +69,7 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
   // No network ACL in the input: not one subnet is guarded by one that we know of (PL-7).
   const isUsed = ec2.networkAcls.length > 0;
   for (const { address, key, services } of isUsed ? listServiceAddresses(ec2, vpcIds) : []) {
-    add(address, key, { vpc: NO_VPC, subnet: -1, services });
+    add(address, key, { vpc: NO_SUBJECT, subnet: -1, services });
   }
   // After the services: an address of an interface is the interface's, whatever AWS reserves.
   for (const { address, owner, isAmbiguous } of isUsed ? listEndpointAddresses(ec2) : []) {
@@ -116,7 +114,7 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
   }));
   return {
     classes: data,
-    vpcOf: Int32Array.from(info, (k) => k?.vpc ?? NO_VPC),
+    vpcOf: Int32Array.from(info, (k) => k?.vpc ?? NO_SUBJECT),
     subnetOf: Int32Array.from(classes.flatMap((c, i) => subnetsOf(c, info[i], prefixes, ec2, vpcIds, subnetIds))),
     services: Uint8Array.from(info.flatMap((k) => k?.services ?? nothing)),
     vpcCount: vpcIds.length,

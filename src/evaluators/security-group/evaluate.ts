@@ -3,23 +3,17 @@ import { type FlowView, Tracking } from "../../model/flow.ts";
 import { Reason } from "../../model/reason.ts";
 import { Direction, Verdict } from "../../model/verdict.ts";
 import { lookupAddress } from "../../net/address-table.ts";
+import { judgeEnds, peerOf, subjectOf } from "../ec2/ends.ts";
 import { firstMatch } from "../ec2/first-match.ts";
 import { exemptReason } from "../ec2/service.ts";
-import { AMBIGUOUS, NO_PROFILE, type Profile, type SecurityGroupTables } from "./tables.ts";
+import type { Profile, SecurityGroupTables } from "./tables.ts";
 
 export function evaluateGate(tables: SecurityGroupTables, view: FlowView, direction: Direction): Verdict {
   const isEgress = direction === Direction.egress;
-  const subject = isEgress ? view.sourceClass : view.destinationClass;
-  const peer = isEgress ? view.destinationClass : view.sourceClass;
-  const number = tables.profileOf[subject] as number;
-  if (number === NO_PROFILE) {
-    view.reason = Reason["not-managed"];
-    return Verdict.next;
-  }
-  if (number === AMBIGUOUS || tables.profileOf[peer] === AMBIGUOUS) {
-    view.reason = Reason["ambiguous-address"];
-    return Verdict.deny;
-  }
+  const peer = peerOf(view, direction);
+  const number = tables.profileOf[subjectOf(view, direction)] as number;
+  const early = judgeEnds(view, number, tables.profileOf[peer] as number);
+  if (early !== null) return early;
   const profile = tables.profiles[number] as Profile;
   const service = tables.services[peer * tables.vpcCount + profile.vpc] as number;
   const exempt = exemptReason(tables.exempt, service, view, isEgress, true);

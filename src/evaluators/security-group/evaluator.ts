@@ -7,10 +7,11 @@ import { type BuiltinEvaluator, type CompiledEvaluator, Reads } from "../../mode
 import { Direction } from "../../model/verdict.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { listEndpointAddresses } from "../ec2/endpoints.ts";
+import { NO_SUBJECT } from "../ec2/ends.ts";
 import { evaluateGate } from "./evaluate.ts";
 import { explainGate } from "./explain.ts";
 import { createGroupDirectory } from "./groups.ts";
-import { buildSecurityGroupTables, NO_PROFILE, type SecurityGroupTables } from "./tables.ts";
+import { buildSecurityGroupTables, type SecurityGroupTables } from "./tables.ts";
 
 export const securityGroupEvaluator: BuiltinEvaluator<SecurityGroupTables> = {
   name: "security-group",
@@ -42,7 +43,7 @@ function loadSecurityGroups(tables: SecurityGroupTables): CompiledEvaluator {
     classOf: (address) => classOfAddress(tables.classes, address),
     evaluateEgress: (view) => evaluateGate(tables, view, Direction.egress),
     evaluateIngress: (view) => evaluateGate(tables, view, Direction.ingress),
-    isSubject: (classNumber) => tables.profileOf[classNumber] !== NO_PROFILE,
+    isSubject: (classNumber) => tables.profileOf[classNumber] !== NO_SUBJECT,
     explain: (view, direction) => explainGate(tables, view, direction),
   };
 }

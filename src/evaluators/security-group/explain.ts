@@ -5,6 +5,7 @@ import { Direction, Verdict } from "../../model/verdict.ts";
 import { type Address, Family, formatAddress } from "../../net/address.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { Protocol } from "../../net/protocol.ts";
+import { peerOf, subjectOf } from "../ec2/ends.ts";
 import { commonExplanation, copyView, hostText, packetText, permissionText } from "../ec2/packet-text.ts";
 import { coversPacket } from "../ec2/port-key.ts";
 import { evaluateGate } from "./evaluate.ts";
@@ -22,8 +23,8 @@ export function explainGate(tables: SecurityGroupTables, given: FlowView, direct
     return { text: `${ref?.policy} allows ${ref?.rule}${ruleId ? ` (${ruleId})` : ""}`, remedy: null };
   }
   const profileAt = (c: number): Profile | undefined => tables.profiles[tables.profileOf[c] as number];
-  const subject = profileAt(isEgress ? view.sourceClass : view.destinationClass) as Profile;
-  const peer = profileAt(isEgress ? view.destinationClass : view.sourceClass);
+  const subject = profileAt(subjectOf(view, direction)) as Profile;
+  const peer = profileAt(peerOf(view, direction));
   const address = isEgress ? view.destination : view.source;
   const [first] = subject.effective;
   if (first === undefined) {

@@ -13,16 +13,13 @@ import { type AddressClassesData, buildAddressClasses } from "../../net/address-
 import { type AddressTableData, buildAddressTable } from "../../net/address-table.ts";
 import { Protocol } from "../../net/protocol.ts";
 import { type EndpointAddress, listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
+import { AMBIGUOUS, NO_SUBJECT } from "../ec2/ends.ts";
 import { createFirstMatchBuilder, type FirstMatchData, type OrderedRule } from "../ec2/first-match.ts";
 import { type KeyRange, keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { createGroupDirectory } from "./groups.ts";
 import { createPeerClasses, listPrefixes, type Membership } from "./peers.ts";
 import { peerText } from "./schema.ts";
-
-/** `profileOf` of a class that is no subject, and of an address that two running interfaces claim. */
-export const NO_PROFILE = -1;
-export const AMBIGUOUS = -2;
 
 /** A rule as `explain` needs it; its place is its index among the evaluator's rules. */
 export interface RuleDetail {
@@ -91,7 +88,7 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
   const known = new Map<string, KnownClass>();
   const addresses: [Address, string][] = [];
   for (const { address, key, services } of listServiceAddresses(ec2, vpcIds)) {
-    known.set(key, { family: Family.none, profile: NO_PROFILE, memberOf: new Set(), services });
+    known.set(key, { family: Family.none, profile: NO_SUBJECT, memberOf: new Set(), services });
     addresses.push([address, key]);
   }
 
@@ -99,7 +96,7 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
   const profileOf = ({ owner, isAmbiguous }: EndpointAddress): number => {
     if (isAmbiguous) return AMBIGUOUS;
     const groupIds = owner && directory.namesOf(owner);
-    if (!owner || !groupIds) return NO_PROFILE;
+    if (!owner || !groupIds) return NO_SUBJECT;
     const key = JSON.stringify([owner.vpcId, groupIds]);
     const vpc = vpcIds.indexOf(owner.vpcId);
     const source = sources.get(key) ?? { number: sources.size, vpc, groupIds, groups: directory.groupsOf(owner) };
@@ -145,7 +142,7 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
   }));
   return {
     classes: data,
-    profileOf: Int32Array.from(info, (k) => k?.profile ?? NO_PROFILE),
+    profileOf: Int32Array.from(info, (k) => k?.profile ?? NO_SUBJECT),
     services: Uint8Array.from(info.flatMap((k) => k?.services ?? nothing)),
     vpcCount: vpcIds.length,
     exempt: exemptSwitches(knobs),

@@ -9,8 +9,9 @@ import { Direction, Verdict } from "../../model/verdict.ts";
 import { formatAddress } from "../../net/address.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { listEndpointAddresses } from "../ec2/endpoints.ts";
+import { judgeEnds, NO_SUBJECT, peerOf, subjectOf } from "../ec2/ends.ts";
 import { commonExplanation, copyView } from "../ec2/packet-text.ts";
-import { buildVpcRouteTables, MISSING_TABLE, NO_TABLE, Passage, type VpcRouteTables } from "./tables.ts";
+import { buildVpcRouteTables, MISSING_TABLE, Passage, type VpcRouteTables } from "./tables.ts";
 
 export const vpcRouteEvaluator: BuiltinEvaluator<VpcRouteTables> = {
   name: "vpc-route",
@@ -33,20 +34,18 @@ function loadVpcRoutes(tables: VpcRouteTables): CompiledEvaluator {
     classOf: (address) => classOfAddress(tables.classes, address),
     evaluateEgress: (view) => evaluate(tables, view, Direction.egress),
     evaluateIngress: (view) => evaluate(tables, view, Direction.ingress),
-    isSubject: (classNumber) => tables.tableOf[classNumber] !== NO_TABLE,
+    isSubject: (classNumber) => tables.tableOf[classNumber] !== NO_SUBJECT,
     explain: (view, direction) => explain(tables, view, direction),
   };
 }
 
 function evaluate(tables: VpcRouteTables, view: FlowView, direction: Direction): Verdict {
   const isEgress = direction === Direction.egress;
-  const subject = isEgress ? view.sourceClass : view.destinationClass;
-  const peer = isEgress ? view.destinationClass : view.sourceClass;
+  const subject = subjectOf(view, direction);
+  const peer = peerOf(view, direction);
   const table = tables.tableOf[subject] as number;
-  if (table === NO_TABLE) {
-    view.reason = Reason["not-managed"];
-    return Verdict.next;
-  }
+  const early = judgeEnds(view, table, tables.tableOf[peer] as number);
+  if (early !== null) return early;
   const subnet = tables.subnetOf[subject] as number;
   if (subnet >= 0 && tables.subnetOf[peer] === subnet) {
     view.reason = Reason["same-subnet"];

@@ -10,21 +10,21 @@ import type { Address } from "../../net/address.ts";
 import { type AddressClassesData, buildAddressClasses } from "../../net/address-classes.ts";
 import { formatPrefix, type Prefix, parsePrefix } from "../../net/prefix.ts";
 import { listEndpointAddresses } from "../ec2/endpoints.ts";
+import { NO_SUBJECT } from "../ec2/ends.ts";
 import { subnetIdOf } from "../ec2/subnets.ts";
 
 /** Where a route leads a packet, for one direction; zero is the safe value. */
 export const Passage = { noRoute: 0, blackhole: 1, answersOnly: 2, pass: 3, notRouted: 4 } as const;
 export type Passage = (typeof Passage)[keyof typeof Passage];
 
-/** `tableOf` of an address that is no subject, and of a subnet whose table the input doesn't tell. */
-export const NO_TABLE = -1;
-export const MISSING_TABLE = -2;
+/** `tableOf` of a subnet whose table the input doesn't tell. */
+export const MISSING_TABLE = -3;
 
 /** Plain data. */
 export interface VpcRouteTables {
   readonly classes: AddressClassesData;
   readonly classCount: number;
-  /** By class. */
+  /** By class: the table of its subnet, NO_SUBJECT or MISSING_TABLE. */
   readonly tableOf: Int32Array;
   /** By class; equal and not negative for addresses of one subnet. */
   readonly subnetOf: Int32Array;
@@ -61,7 +61,7 @@ export function buildVpcRouteTables({ ec2 }: Inventory, knobs: Knobs): VpcRouteT
     const subnetId = subnetIdOf(owner, address, ec2);
     const subnet = subnetId === null ? -1 : (subnets.get(subnetId) ?? subnets.size);
     if (subnetId !== null) subnets.set(subnetId, subnet);
-    const table = vpcs.has(owner.vpcId) ? tableOf(subnetId, owner, ec2) : NO_TABLE;
+    const table = vpcs.has(owner.vpcId) ? tableOf(subnetId, owner, ec2) : NO_SUBJECT;
     const key = JSON.stringify([address.family, owner.vpcId, table, subnet]);
     known.set(key, { vpcId: owner.vpcId, table, subnet });
     addresses.push([address, key]);
@@ -98,7 +98,7 @@ export function buildVpcRouteTables({ ec2 }: Inventory, knobs: Knobs): VpcRouteT
   return {
     classes: data,
     classCount: classes.length,
-    tableOf: Int32Array.from(info, (k) => k?.table ?? NO_TABLE),
+    tableOf: Int32Array.from(info, (k) => k?.table ?? NO_SUBJECT),
     subnetOf: Int32Array.from(info, (k) => k?.subnet ?? -1),
     egress,
     ingress,

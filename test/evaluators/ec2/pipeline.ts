@@ -1,16 +1,16 @@
-/**
- * Test-only: inventories from AWS JSON, packets from human strings, and the conjunction of EC2's gates in both
- * directions, so that the evaluators can be shown without the engine.
- */
-import { networkAclEvaluator } from "../../../src/evaluators/nacl/evaluator.ts";
-import { securityGroupEvaluator } from "../../../src/evaluators/security-group/evaluator.ts";
+/** Test-only: inventories from AWS JSON, packets and verdicts in words of people. */
+import { expect } from "vitest";
+import { compileProgram } from "../../../src/engine/compile.ts";
+import type { Decision } from "../../../src/engine/decision.ts";
+import { type Attribution, Explainer } from "../../../src/engine/explain.ts";
+import type { Program } from "../../../src/engine/program.ts";
 import type { CompiledEvaluator } from "../../../src/model/evaluator.ts";
 import type { Finding } from "../../../src/model/finding.ts";
-import { createFlowView, type Flow, type FlowView, fillFlowView, reverseFlowView } from "../../../src/model/flow.ts";
+import { createFlowView, type Flow, type FlowView, fillFlowView } from "../../../src/model/flow.ts";
 import { emptyInventory, type Inventory } from "../../../src/model/inventory.ts";
 import { defaultKnobs, type Knobs } from "../../../src/model/knobs.ts";
 import { type ReasonName, reasonNames } from "../../../src/model/reason.ts";
-import { Verdict, verdictNames } from "../../../src/model/verdict.ts";
+import { directionNames, verdictNames } from "../../../src/model/verdict.ts";
 import { type Address, parseAddress } from "../../../src/net/address.ts";
 import { parseProtocol } from "../../../src/net/protocol.ts";
 import { assembleEc2, convertAwsDocument, type Ec2Part } from "../../../src/sources/ec2/convert.ts";
@@ -93,38 +93,45 @@ export function ask(compiled: CompiledEvaluator, given: Flow | FlowView, directi
   };
 }
 
+/** Two of the program's evaluators, and the program, which judges a flow with all of them. */
 export interface Gates {
   readonly sg: CompiledEvaluator;
   readonly nacl: CompiledEvaluator;
+  readonly program: Program;
 }
 
 export function compile(inventory: Inventory, knobs: Knobs = defaultKnobs): Gates {
-  return {
-    sg: securityGroupEvaluator.compile(inventory, knobs),
-    nacl: networkAclEvaluator.compile(inventory, knobs),
-  };
+  const program = compileProgram(inventory, knobs);
+  const compiledOf = (name: string): CompiledEvaluator =>
+    program.evaluators.find((evaluator) => evaluator.name === name)?.compiled ?? expect.fail(`no ${name}`);
+  return { sg: compiledOf("security-group"), nacl: compiledOf("network-acl"), program };
 }
 
-/** `accept`, or the gate that denies: `sg ingress no-rule-matches sg-b`. */
-export function judge({ sg, nacl }: Gates, given: Flow): string {
-  return (
-    gate("sg egress", ask(sg, given, "egress")) ??
-    gate("nacl egress", ask(nacl, given, "egress")) ??
-    gate("nacl ingress", ask(nacl, given, "ingress")) ??
-    gate("sg ingress", ask(sg, given, "ingress")) ??
-    "accept"
-  );
+/** `accept`, or what denies: `sg ingress no-rule-matches sg-b`. */
+export function judge({ program }: Gates, given: Flow): string {
+  const d = decide(program, given);
+  return d.isFlowAccepted ? "accept" : nameDenial(program, d);
 }
 
-/** The answering packet of an accepted flow: network ACLs alone (SG-60, NA-11). */
-export function judgeReply({ nacl }: Gates, given: Flow): string {
+/** The same for the answering packet of an accepted flow: what judges packets, network ACLs (SG-60, NA-11). */
+export function judgeReply({ program }: Gates, given: Flow): string {
+  const d = decide(program, given);
+  if (!d.isFlowAccepted) throw new Error(`a flow that is denied has no answer: ${nameDenial(program, d)}`);
+  if (d.isReplyAccepted) return "accept";
+  const { replyStage: stage, replyEvaluator: evaluator, replyDirection: direction } = d;
+  return nameDenial(program, { stage, evaluator, direction, reason: d.replyReason, rule: d.replyRule });
+}
+
+function decide(program: Program, given: Flow): Decision {
   const view = createFlowView();
   fillFlowView(view, given);
-  reverseFlowView(view);
-  return gate("nacl egress", ask(nacl, view, "egress")) ?? gate("nacl ingress", ask(nacl, view, "ingress")) ?? "accept";
+  const explainer = new Explainer(program, { withTrace: false });
+  explainer.explain(view);
+  return explainer.decision;
 }
 
-function gate(name: string, { verdict, reason, policy, rule }: Answer): string | null {
-  if (verdict === verdictNames[Verdict.next]) return null;
-  return [name, reason, policy, rule].filter((part) => part !== null).join(" ");
+function nameDenial(program: Program, { stage, evaluator, direction, reason, rule }: Attribution): string {
+  const ref = program.evaluators[evaluator]?.compiled.rules[rule];
+  const words = [program.stages[stage]?.name, directionNames[direction], reasonNames[reason], ref?.policy, ref?.rule];
+  return words.filter((word) => word !== undefined && word !== null).join(" ");
 }

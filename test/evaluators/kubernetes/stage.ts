@@ -1,5 +1,4 @@
 /** The `k8s` stage alone, as tests need it: objects as text in, the verdict of a flow in human words out. */
-import { loadAll } from "js-yaml";
 import { adminPolicyEvaluator, baselinePolicyEvaluator } from "../../../src/evaluators/admin-policy/evaluator.ts";
 import { networkPolicyEvaluator } from "../../../src/evaluators/network-policy/evaluator.ts";
 import type { BuiltinEvaluator, CompiledEvaluator, RuleRef } from "../../../src/model/evaluator.ts";
@@ -14,14 +13,6 @@ import { Direction, type DirectionName, directionNames, Verdict, verdictNames } 
 import { type Address, Family, parseAddress } from "../../../src/net/address.ts";
 import { isIcmp, parseProtocol } from "../../../src/net/protocol.ts";
 import { assembleKubernetes, convertKubernetesDocument } from "../../../src/sources/kubernetes/convert.ts";
-
-/** The inventory of YAML texts by file name, with all findings. */
-export function inventoryOf(files: Readonly<Record<string, string>>): Inventory {
-  const documents = Object.entries(files).flatMap(([file, text]) =>
-    loadAll(text).map((document): readonly [string, unknown] => [file, document]),
-  );
-  return inventoryOfDocuments(documents);
-}
 
 /** The inventory of objects of one file. */
 export function inventoryOfObjects(objects: readonly unknown[]): Inventory {
