@@ -23,7 +23,13 @@ export class Datapath {
   #isStopped = false;
 
   constructor(options: WorkerOptions, { onFault, onFailure, onDeath }: DatapathListeners) {
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: options, name: "verdictd-queue" });
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
+      workerData: options,
+      name: "verdictd-queue",
+      stdout: true,
+    });
+    // Standard output has our events. What a user's evaluator prints belongs to the logs.
+    this.#worker.stdout.pipe(process.stderr, { end: false });
     this.#worker.on("message", (message: WorkerMessage) => {
       if (message.kind === "fault") onFault(message.message);
       else if (message.kind === "failure") onFailure(message.failure);

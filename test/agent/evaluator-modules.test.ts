@@ -1,4 +1,5 @@
 /** Users' own evaluators judge real packets: beside security groups, more than one, and ones that fail. */
+import { symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
@@ -232,6 +233,29 @@ describe.skipIf(skipReason !== null)("evaluators of users", () => {
     expect(judged(metrics())).toEqual(
       expect.arrayContaining(["deny security-group no-rule-matches", "deny generous unspecified"]),
     );
+  });
+
+  test("a module may import the package, and print: not among the events", async () => {
+    modules.write("node_modules/.keep", "");
+    symlinkSync(fileURLToPath(new URL("../..", import.meta.url)), `${modules.path}/node_modules/verdictd`);
+    const path = writeModule(
+      "importing.mjs",
+      `import { Verdict } from "verdictd";
+      export const evaluator = {
+        name: "importing",
+        load: () => ({
+          evaluateIngress(view) {
+            console.log("asked about port", view.destinationPort);
+            return view.destinationPort === 80 ? Verdict.accept : Verdict.deny;
+          },
+        }),
+      };`,
+    );
+    const running = await start([path]);
+    expect(await connect(net.peers.a, address.b1[0], 80)).toBe("open");
+    expect(await connect(net.peers.a, address.b1[0], 81)).toBe("timeout");
+    await running.reaches("what it prints", () => running.stderr.includes("asked about port 81\n"));
+    expect(running.events.map(({ event }) => event)).toEqual(["ready"]);
   });
 
   test("only what it captures is diverted", async () => {
