@@ -4,6 +4,7 @@
  * nothing. A slot it doesn't touch keeps the preset error verdict.
  */
 import { createDecision } from "../engine/decision.ts";
+import { DecisionCache } from "../engine/decision-cache.ts";
 import { type Memory, Pipeline } from "../engine/pipeline.ts";
 import type { Program } from "../engine/program.ts";
 import type { SlotFlags, SlotLayout } from "../kernel/addon.ts";
@@ -13,7 +14,7 @@ import { Reason } from "../model/reason.ts";
 import { Family } from "../net/address.ts";
 import { Protocol } from "../net/protocol.ts";
 import { AdoptedFlows } from "./adopted-flows.ts";
-import { acceptByte, denyByte, isFirstSyn, marksDenial, NF_ACCEPT, NF_DROP } from "./answer.ts";
+import { acceptByte, denyByte, isFirstSyn, marksDenial, NF_ACCEPT, NF_DROP, remembersDenial } from "./answer.ts";
 import { Counter, type Counters } from "./counters.ts";
 
 export interface LoopOptions {
@@ -36,6 +37,7 @@ export class Loop {
   readonly #view: FlowView = createFlowView();
   readonly #decision = createDecision();
   readonly #memory: Memory = { isSgHeld: false, isK8sHeld: false, isAdopting: false };
+  readonly #cache = new DecisionCache();
   readonly #pipeline: Pipeline;
   readonly #adopted = new AdoptedFlows();
   #program: Program;
@@ -48,15 +50,17 @@ export class Loop {
     this.#mark = options.mark;
     this.#counters = options.counters;
     this.#rejects = options.rejects;
-    this.#pipeline = new Pipeline();
+    this.#pipeline = new Pipeline(null, this.#cache);
     this.#program = program;
     this.#epochNibble = epochNibble;
+    this.#cache.useProgram(program);
   }
 
   /** Takes effect with the next batch. */
   useProgram(program: Program, epochNibble: number): void {
     this.#program = program;
     this.#epochNibble = epochNibble;
+    this.#cache.useProgram(program);
   }
 
   /** Decides slots 0 … count-1. `isAdopting`: TCP met mid-stream passes in either orientation (PL-26). */
@@ -108,9 +112,11 @@ export class Loop {
       const held = (decision.isSgHeld ? markHeld.sg : 0) | (decision.isK8sHeld ? markHeld.k8s : 0);
       answer = acceptByte(decision.isReplyAccepted, held, decision.isError ? 0 : this.#epochNibble);
     } else {
-      answer = denyByte(this.#epochNibble);
       const isDenied = !decision.isFlowAccepted;
-      const isMarked = (this.#rejects && isDenied) || marksDenial(state, view.protocol, tcpFlags, isDenied);
+      const isRemembered = remembersDenial(state, view, tcpFlags, decision);
+      const isMarked =
+        isRemembered || (this.#rejects && isDenied) || marksDenial(state, view.protocol, tcpFlags, isDenied);
+      answer = denyByte(this.#epochNibble, isRemembered);
       if (decision.isError || !isMarked) verdict = NF_DROP;
     }
     words[at + layout.verdict] = verdict;

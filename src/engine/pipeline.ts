@@ -1,13 +1,16 @@
 /**
  * The judgement of one packet: stages ANDed, inside a stage the first answer other than `next` (PL-1, PL-2). Live
- * packets, `explain` and every other use go through `decide`; a trace is the same run with a listener.
+ * packets, `explain` and every other use go through `decide`; a trace is the same run with a listener. Live packets may
+ * have a decision that was made before for one that reads the same (`decision-cache.ts`).
  *
  * It allocates nothing and throws nothing: what an evaluator throws becomes `errorVerdict` (PL-8).
  */
+import { type CompiledEvaluator, Reads } from "../model/evaluator.ts";
 import { type FlowView, isNeighbourDiscovery, PacketState, reverseFlowView, Tracking } from "../model/flow.ts";
 import { Reason, reasonNames } from "../model/reason.ts";
 import { Direction, Verdict } from "../model/verdict.ts";
 import type { Decision } from "./decision.ts";
+import type { DecisionCache } from "./decision-cache.ts";
 import type { Program, ProgramEvaluator, ProgramStage } from "./program.ts";
 
 /** What connection tracking remembers of a flow, and what time it is for flows met mid-stream. */
@@ -39,6 +42,7 @@ type Ask = (typeof Ask)[keyof typeof Ask];
 
 export class Pipeline {
   readonly #listener: TraceListener | null;
+  readonly #cache: DecisionCache | null;
   /** Who is being asked, for the attribution of what it throws. */
   #stage = -1;
   #evaluator = -1;
@@ -47,9 +51,17 @@ export class Pipeline {
   #tracking = 0;
   /** The caller's view is turned round at the moment: what throws then must not leave it so. */
   #isTurned = false;
+  /** Sum of the `Reads` of whoever was asked, in terms of the view that they were given. */
+  #reads = 0;
+  /** What was read is all in the cache's key. */
+  #isKeyed = true;
+  /** The cache knows the classes of both ends. */
+  #hasClasses = false;
 
-  constructor(listener: TraceListener | null = null) {
+  /** With a listener everybody is asked, always. */
+  constructor(listener: TraceListener | null = null, cache: DecisionCache | null = null) {
     this.#listener = listener;
+    this.#cache = listener === null ? cache : null;
   }
 
   /**
@@ -57,15 +69,21 @@ export class Pipeline {
    * also for a reply packet; its state says what connection tracking knows. Never throws.
    */
   decide(program: Program, view: FlowView, memory: Memory, decision: Decision): void {
-    clear(decision);
-    this.#tracking = 0;
-    this.#stage = -1;
-    this.#evaluator = -1;
     if (isNeighbourDiscovery(view)) {
+      clear(decision);
       accept(decision, Reason["neighbour-discovery"]);
       return;
     }
     const { state } = view;
+    const cache = state === PacketState.original || state === PacketState.reply ? this.#cache : null;
+    if (cache !== null && this.#recall(cache, program, view, memory, decision)) return;
+    clear(decision);
+    this.#tracking = 0;
+    this.#stage = -1;
+    this.#evaluator = -1;
+    this.#reads = 0;
+    this.#isKeyed = true;
+    this.#hasClasses = cache?.hasClasses ?? false;
     try {
       switch (state) {
         case PacketState.related:
@@ -84,6 +102,18 @@ export class Pipeline {
       if (this.#isTurned) this.#turn(view);
       view.state = state;
       this.#fail(program, decision);
+    }
+    decision.reads = this.#reads;
+    if (cache !== null && this.#isKeyed) cache.keep(decision);
+  }
+
+  /** Whether the cache has the decision. An evaluator that fails here fails again where it's told who did. */
+  #recall(cache: DecisionCache, program: Program, view: FlowView, memory: Memory, decision: Decision): boolean {
+    try {
+      cache.useProgram(program);
+      return cache.find(view, memory.isSgHeld, memory.isK8sHeld, decision);
+    } catch {
+      return false;
     }
   }
 
@@ -114,6 +144,7 @@ export class Pipeline {
         if (!evaluator.isStateful) continue;
         this.#enter(stage, evaluator, Direction.egress);
         const { compiled } = evaluator;
+        this.#reads |= Reads.sourceClass | Reads.destinationClass;
         const isSource = compiled.isSubject(compiled.classOf(view.source), Direction.egress);
         if (!isSource && !compiled.isSubject(compiled.classOf(view.destination), Direction.ingress)) continue;
         this.#direction = isSource ? Direction.egress : Direction.ingress;
@@ -181,11 +212,16 @@ export class Pipeline {
     const { reason, evaluator, stage, direction, rule } = decision;
     this.#listener?.onReply();
     const { state } = view;
+    const reads = this.#reads;
+    this.#reads = 0;
     view.state = PacketState.reply;
     this.#turn(view);
     const passes = this.#judge(program, view, Ask.stateless, false, false, decision);
     this.#turn(view);
     view.state = state;
+    // The key has relations of the flow, not of its answer.
+    if ((this.#reads & Reads.addresses) !== 0) this.#isKeyed = false;
+    this.#reads = reads | turnReads(this.#reads);
     decision.replyReason = decision.reason;
     decision.replyEvaluator = decision.evaluator;
     decision.replyStage = decision.stage;
@@ -248,8 +284,8 @@ export class Pipeline {
         continue;
       this.#enter(stage, evaluator, direction);
       const { compiled } = evaluator;
-      view.sourceClass = compiled.classOf(view.source);
-      view.destinationClass = compiled.classOf(view.destination);
+      this.#classify(evaluator, view);
+      this.#noteReads(compiled);
       view.reason = Reason.unspecified;
       view.rule = -1;
       view.tracking = Tracking.none;
@@ -284,6 +320,22 @@ export class Pipeline {
     return false;
   }
 
+  #classify({ compiled, index }: ProgramEvaluator, view: FlowView): void {
+    const cache = this.#cache;
+    if (cache !== null && this.#hasClasses) {
+      view.sourceClass = cache.classOf(!this.#isTurned, index);
+      view.destinationClass = cache.classOf(this.#isTurned, index);
+    } else {
+      view.sourceClass = compiled.classOf(view.source);
+      view.destinationClass = compiled.classOf(view.destination);
+    }
+  }
+
+  #noteReads({ reads, relationOf }: CompiledEvaluator): void {
+    this.#reads |= reads;
+    if ((reads & unkeyed) !== 0 || ((reads & Reads.addresses) !== 0 && relationOf === undefined)) this.#isKeyed = false;
+  }
+
   #turn(view: FlowView): void {
     reverseFlowView(view);
     this.#isTurned = !this.#isTurned;
@@ -315,6 +367,29 @@ export class Pipeline {
     decision.isReplyAccepted = accepts;
     decision.isError = true;
   }
+}
+
+/** Whatever isn't in the cache's key: the source port, the time, and what nobody knows of here. */
+const unkeyed = ~(
+  Reads.sourceClass |
+  Reads.destinationClass |
+  Reads.protocol |
+  Reads.destinationPort |
+  Reads.icmp |
+  Reads.passage |
+  Reads.addresses
+);
+
+/** What an evaluator reads of the answering packet, in terms of the flow. */
+function turnReads(reads: number): number {
+  const { sourceClass, destinationClass, sourcePort, destinationPort } = Reads;
+  return (
+    (reads & ~(sourceClass | destinationClass | sourcePort | destinationPort)) |
+    ((reads & sourceClass) !== 0 ? destinationClass : 0) |
+    ((reads & destinationClass) !== 0 ? sourceClass : 0) |
+    ((reads & sourcePort) !== 0 ? destinationPort : 0) |
+    ((reads & destinationPort) !== 0 ? sourcePort : 0)
+  );
 }
 
 const noAnswer = new Error("the evaluator answered nothing");

@@ -80,6 +80,12 @@ export interface CompiledEvaluator {
    * evaluator answers. The view's classes are its own. Never allocates.
    */
   relationOf?(view: FlowView): number;
+  /**
+   * The first ports of the ranges that its rules cut destination ports into, in any order, TCP, UDP and SCTP together:
+   * no answer tells two ports apart that have none of these between them. Without it every port may be a case of its
+   * own. Meaningful with `Reads.destinationPort`.
+   */
+  readonly portBounds?: Uint16Array;
   /** Only of users' own evaluators. */
   readonly failures?: Failures;
   /** Explains the answer that it gives for this view. May allocate; never on the packet path. */

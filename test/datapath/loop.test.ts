@@ -5,11 +5,11 @@ import { Counter, Counters } from "../../src/datapath/counters.ts";
 import { Loop } from "../../src/datapath/loop.ts";
 import type { Program, ProgramEvaluator, ProgramStage } from "../../src/engine/program.ts";
 import type { SlotLayout } from "../../src/kernel/addon.ts";
-import type { CompiledEvaluator } from "../../src/model/evaluator.ts";
+import { type CompiledEvaluator, Reads } from "../../src/model/evaluator.ts";
 import type { FlowView } from "../../src/model/flow.ts";
 import { Tracking } from "../../src/model/flow.ts";
 import { defaultKnobs, type Knobs } from "../../src/model/knobs.ts";
-import { defaultMarkLayout, markHeld, markStates, markVerdict } from "../../src/model/mark.ts";
+import { defaultMarkLayout, markHeld, markIn, markRemember, markStates, markVerdict } from "../../src/model/mark.ts";
 import { Verdict } from "../../src/model/verdict.ts";
 import { parseAddress } from "../../src/net/address.ts";
 
@@ -47,9 +47,12 @@ interface Answers {
   readonly stateless?: (view: FlowView) => Verdict | null;
 }
 
-function programOf(answers: Answers, knobs: Partial<Knobs> = {}): Program {
+/** What the answers read, unless said otherwise: all there is, so that everybody is asked about every packet. */
+const everything = Object.values(Reads).reduce((sum, bit) => sum | bit, 0);
+
+function programOf(answers: Answers, knobs: Partial<Knobs> = {}, reads = everything): Program {
   const compile = (answer: (view: FlowView) => Verdict | null): CompiledEvaluator => ({
-    reads: 0,
+    reads,
     rules: [],
     classOf: () => 1,
     isSubject: () => true,
@@ -130,6 +133,48 @@ function judge(program: Program, row: PacketRow, options: { rejects?: boolean; a
 const acceptAll: Answers = {};
 const denyFlows: Answers = { stateful: () => Verdict.deny };
 const denyReplies: Answers = { stateless: (view) => (view.sourcePort === 80 ? Verdict.deny : Verdict.next) };
+
+describe("what the kernel is told of a denial that doesn't depend on the source port", () => {
+  const { original, reply, midstream, untracked, invalid } = markStates;
+  const remembered = { verdict: NF_ACCEPT, byte: markVerdict.deny | markRemember | EPOCH };
+  const dropped = { verdict: NF_DROP, byte: markVerdict.deny | EPOCH };
+  const marked = { verdict: NF_ACCEPT, byte: markVerdict.deny | EPOCH };
+  const classes = Reads.sourceClass | Reads.destinationClass | Reads.protocol | Reads.destinationPort | Reads.icmp;
+
+  test.each<[string, PacketRow, number, { verdict: number; byte: number }]>([
+    ["a SYN's is remembered", { mark: original }, classes, remembered],
+    ["a datagram's is remembered", { mark: original, protocol: 17, tcpFlags: 0 }, classes, remembered],
+    ["SCTP's is remembered", { mark: original, protocol: 132, tcpFlags: 0 }, classes, remembered],
+    ["a ping's is remembered", { mark: original, protocol: 1, tcpFlags: 0 }, classes, remembered],
+    ["a ping's of IPv6 is remembered", { mark: original, protocol: 58, tcpFlags: 0 }, classes, remembered],
+    ["addresses are in the set, relations too", { mark: original }, classes | Reads.addresses, remembered],
+    ["another protocol's isn't: its set has no key", { mark: original, protocol: 47, tcpFlags: 0 }, classes, dropped],
+    ["one that read the source port isn't", { mark: original }, classes | Reads.sourcePort, dropped],
+    ["one that read the time isn't", { mark: original }, classes | Reads.time, dropped],
+    ["one through a Service isn't", { mark: original | markIn.dnat }, classes, dropped],
+    ["a later fragment's isn't", { mark: original, flags: flags.fragment }, classes, dropped],
+    ["TCP past its SYN marks its flow", { mark: original, tcpFlags: ACK }, classes, marked],
+    ["a SYN with ACK begins nothing", { mark: original, tcpFlags: SYN | ACK }, classes, marked],
+    ["a reply marks its flow", { mark: reply, ports: [80, 40000] }, classes, marked],
+    ["met mid-stream: its direction isn't known", { mark: midstream, tcpFlags: ACK }, classes, dropped],
+    ["untracked: nothing is remembered", { mark: untracked }, classes, dropped],
+    ["invalid: nothing is remembered", { mark: invalid }, classes, dropped],
+  ])("%s", (_, row, reads, expected) => {
+    expect(judge(programOf(denyFlows, {}, reads), row)).toEqual(expected);
+  });
+
+  test("one by an evaluator that failed isn't (PL-8)", () => {
+    expect(judge(programOf({ stateful: () => null }, {}, classes), { mark: original }).verdict).toBe(NF_DROP);
+  });
+
+  test("a network ACL's denial of the answer isn't one of the flow (NA-19)", () => {
+    // It reads the destination port of the packet that it judges.
+    const toClient: Answers = { stateless: (v) => (v.destinationPort === 40000 ? Verdict.deny : Verdict.next) };
+    const program = programOf(toClient, {}, classes);
+    expect(judge(program, { mark: original }).byte).toBe(markVerdict.acceptThis | EPOCH);
+    expect(judge(program, { mark: reply, ports: [80, 40000] })).toEqual(dropped);
+  });
+});
 
 describe("what the kernel is told", () => {
   test.each([
@@ -264,6 +309,27 @@ describe("what the kernel is told", () => {
     const open = programOf({ stateful: () => null }, { errorVerdict: "accept" });
     expect(judge(open, { mark: markStates.original })).toEqual({ verdict: NF_ACCEPT, byte: markVerdict.acceptBoth });
     expect(counters.get(Counter.evaluatorErrors)).toBeGreaterThanOrEqual(2);
+  });
+
+  test("the same flow, judged once, is answered alike from memory, until the program is another one", () => {
+    let asked = 0;
+    const reads = Reads.sourceClass | Reads.destinationClass | Reads.protocol | Reads.destinationPort;
+    const counting = (verdict: Verdict): Answers => ({
+      stateful: () => {
+        asked++;
+        return verdict;
+      },
+    });
+    const open = programOf(counting(Verdict.next), {}, reads);
+    const loop = new Loop({ layout, flags, slab, mark: defaultMarkLayout, counters, rejects: false }, open, EPOCH);
+    const row = { mark: markStates.original };
+    for (let i = 0; i < 3; i++) expect(judge(open, row, { loop }).byte).toBe(markVerdict.acceptBoth | EPOCH);
+    // Slot 0 holds a packet too, of zeros.
+    expect(asked).toBe(2);
+    loop.useProgram(programOf(counting(Verdict.deny), {}, reads), EPOCH + 1);
+    const byte = markVerdict.deny | markRemember | (EPOCH + 1);
+    for (let i = 0; i < 3; i++) expect(judge(open, row, { loop })).toEqual({ verdict: NF_ACCEPT, byte });
+    expect(asked).toBe(4);
   });
 
   test("PL-9: what can't be parsed keeps the preset answer", () => {

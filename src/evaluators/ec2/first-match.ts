@@ -7,6 +7,7 @@
  */
 import type { FlowView } from "../../model/flow.ts";
 import { type KeyRange, portKey } from "./port-key.ts";
+import { exemptPortBounds } from "./service.ts";
 
 /** One rule of the list; earlier ones go first. */
 export interface OrderedRule {
@@ -51,6 +52,14 @@ function cellOf(table: FirstMatchData, row: number, key: number): number {
     else low = middle;
   }
   return low;
+}
+
+/** The first port of each range of ports that these lists, or the exemptions, judge alike; each once. */
+export function listPortBounds(tables: Iterable<FirstMatchData>): Uint16Array {
+  const bounds = new Set(exemptPortBounds);
+  // Keys of ICMP among them cut ports finer than need be.
+  for (const { starts } of tables) for (const start of starts) bounds.add(start);
+  return Uint16Array.from(bounds);
 }
 
 /** Builds the tables of one evaluator. Peers are told apart by identity, so equal ones should be one array. */

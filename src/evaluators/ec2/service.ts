@@ -122,6 +122,9 @@ function isAsked(view: FlowView, isTo: boolean, isStateful: boolean, port: numbe
   return isTo ? view.destinationPort === port : !isStateful && view.destinationPort >= 1024;
 }
 
+/** The first ports of the ranges that these tests cut destination ports into. */
+export const exemptPortBounds: readonly number[] = [53, 67, 68, 546, 547, 1688].flatMap((p) => [p, p + 1]).concat(1024);
+
 /** DHCP with the router or by broadcast; two instances that talk on these ports are judged like any others. */
 function isDhcp(service: number, view: FlowView, isTo: boolean): boolean {
   if (view.isFragment || view.protocol !== Protocol.udp) return false;

@@ -26,6 +26,7 @@ function loadNetworkAcls(tables: NetworkAclTables): CompiledEvaluator {
     reads:
       Reads.sourceClass | Reads.destinationClass | Reads.protocol | Reads.destinationPort | Reads.icmp | Reads.passage,
     rules: tables.rules,
+    portBounds: tables.portBounds,
     classOf: (address) => classOfAddress(tables.classes, address),
     evaluateEgress: (view) => evaluateBoundary(tables, view, Direction.egress),
     evaluateIngress: (view) => evaluateBoundary(tables, view, Direction.ingress),

@@ -12,7 +12,7 @@ import { type AddressClass, type AddressClassesData, buildAddressClasses } from 
 import { formatPrefix, type Prefix } from "../../net/prefix.ts";
 import { listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
 import { AMBIGUOUS, NO_SUBJECT } from "../ec2/ends.ts";
-import { createFirstMatchBuilder, type FirstMatchData } from "../ec2/first-match.ts";
+import { createFirstMatchBuilder, type FirstMatchData, listPortBounds } from "../ec2/first-match.ts";
 import { keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { listSubnetIds, subnetIdOf } from "../ec2/subnets.ts";
@@ -43,6 +43,7 @@ export interface NetworkAclTables {
   readonly aclOf: Int32Array;
   readonly subnetIds: readonly string[];
   readonly acls: readonly { readonly id: string; readonly egress: AclDirection; readonly ingress: AclDirection }[];
+  readonly portBounds: Uint16Array;
   readonly rules: readonly RuleRef[];
   /** By rule: 1 for an entry that allows. */
   readonly isAllow: Uint8Array;
@@ -122,6 +123,7 @@ export function buildNetworkAclTables({ ec2 }: Inventory, knobs: Knobs): Network
     aclOf: Int32Array.from(subnetIds, (id) => aclIndexOf(id, ec2)),
     subnetIds,
     acls,
+    portBounds: listPortBounds(acls.flatMap(({ egress, ingress }) => [egress.table, ingress.table])),
     rules,
     isAllow: Uint8Array.from(isAllow),
     acceptsErrors: knobs.errorVerdict === "accept",

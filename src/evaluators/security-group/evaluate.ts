@@ -21,7 +21,7 @@ export function evaluateGate(tables: SecurityGroupTables, view: FlowView, direct
     view.reason = exempt;
     return Verdict.next;
   }
-  if (tables.profileOf[peer] === number && isOneInterface(tables, view)) {
+  if (isWithinInterface(tables, view)) {
     view.reason = Reason.self;
     return Verdict.next;
   }
@@ -41,8 +41,10 @@ export function evaluateGate(tables: SecurityGroupTables, view: FlowView, direct
   return Verdict.next;
 }
 
-/** SG-90: the addresses of one interface reach each other inside its host. */
-function isOneInterface({ interfaces }: SecurityGroupTables, view: FlowView): boolean {
+/** SG-90: the addresses of one interface reach each other inside its host. All that is read of them but their classes. */
+export function isWithinInterface({ profileOf, interfaces }: SecurityGroupTables, view: FlowView): boolean {
+  const profile = profileOf[view.sourceClass] as number;
+  if (profile < 0 || profile !== profileOf[view.destinationClass]) return false;
   const source = lookupAddress(interfaces, view.source);
   return source >= 0 && source === lookupAddress(interfaces, view.destination);
 }

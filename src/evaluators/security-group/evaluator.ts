@@ -8,7 +8,7 @@ import { Direction } from "../../model/verdict.ts";
 import { classOfAddress } from "../../net/address-classes.ts";
 import { listEndpointAddresses } from "../ec2/endpoints.ts";
 import { NO_SUBJECT } from "../ec2/ends.ts";
-import { evaluateGate } from "./evaluate.ts";
+import { evaluateGate, isWithinInterface } from "./evaluate.ts";
 import { explainGate } from "./explain.ts";
 import { createGroupDirectory } from "./groups.ts";
 import { buildSecurityGroupTables, type SecurityGroupTables } from "./tables.ts";
@@ -40,6 +40,8 @@ function loadSecurityGroups(tables: SecurityGroupTables): CompiledEvaluator {
       Reads.passage |
       Reads.addresses,
     rules: tables.rules,
+    portBounds: tables.portBounds,
+    relationOf: (view) => (isWithinInterface(tables, view) ? 1 : 0),
     classOf: (address) => classOfAddress(tables.classes, address),
     evaluateEgress: (view) => evaluateGate(tables, view, Direction.egress),
     evaluateIngress: (view) => evaluateGate(tables, view, Direction.ingress),

@@ -14,7 +14,7 @@ import { type AddressTableData, buildAddressTable } from "../../net/address-tabl
 import { Protocol } from "../../net/protocol.ts";
 import { type EndpointAddress, listEndpointAddresses, listVpcIds } from "../ec2/endpoints.ts";
 import { AMBIGUOUS, NO_SUBJECT } from "../ec2/ends.ts";
-import { createFirstMatchBuilder, type FirstMatchData, type OrderedRule } from "../ec2/first-match.ts";
+import { createFirstMatchBuilder, type FirstMatchData, listPortBounds, type OrderedRule } from "../ec2/first-match.ts";
 import { type KeyRange, keyRanges } from "../ec2/port-key.ts";
 import { exemptSwitches, listServiceAddresses } from "../ec2/service.ts";
 import { createGroupDirectory } from "./groups.ts";
@@ -63,6 +63,7 @@ export interface SecurityGroupTables {
   /** Private address → its running interface, to know an interface's own addresses (SG-90). */
   readonly interfaces: AddressTableData;
   readonly profiles: readonly Profile[];
+  readonly portBounds: Uint16Array;
   /** Rules, then the profiles' denials. */
   readonly rules: readonly RuleRef[];
   /** Of the rules alone. */
@@ -148,6 +149,7 @@ export function buildSecurityGroupTables({ ec2 }: Inventory, knobs: Knobs): Secu
     exempt: exemptSwitches(knobs),
     interfaces: buildAddressTable(numberOwners(endpoints)),
     profiles,
+    portBounds: listPortBounds(profiles.flatMap(({ egress, ingress }) => [egress, ingress].flatMap(listTables))),
     rules,
     details,
   };
@@ -175,6 +177,10 @@ function buildDirection(
     untracked: untracked.length === 0 ? null : buildTable(untracked),
     rules: ordered.map((rule) => rule.answer),
   };
+}
+
+function listTables({ table, untracked }: ProfileDirection): FirstMatchData[] {
+  return untracked === null ? [table] : [table, untracked];
 }
 
 /** SG-61, SG-64: the rule is open to its whole family, and so is the other direction on all ports. */
