@@ -12,8 +12,9 @@
 
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
+import { Counters } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
+import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import { buildProgram } from "../engine/compile.ts";
 import { builtinEvaluators, evaluatorNames } from "../engine/evaluators.ts";
 import type { ProgramData } from "../engine/program.ts";

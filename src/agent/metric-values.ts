@@ -1,7 +1,8 @@
 /** One moment's values from everyone who keeps some. */
 import { readFileSync } from "node:fs";
-import { Counter, type Counters, latencyBoundsMicroseconds } from "../datapath/counters.ts";
+import { Counter, type Counters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
+import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
@@ -29,7 +30,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
       ...rest,
       evaluator: evaluator === null ? "none" : (sources.evaluatorNames[evaluator] ?? "none"),
     })),
-    latency: { boundsMicroseconds: latencyBoundsMicroseconds, ...counters.latency() },
+    latency: { boundsMicroseconds: latencyBoundsMicroseconds, ...counters.latency.scrape() },
     queues: readQueueStatistics().filter(({ queue }) => queue === sources.queue),
     queueOverruns: counters.get(Counter.overruns),
     sendErrors: counters.get(Counter.sendErrors),

@@ -4,6 +4,7 @@
  * platforms that Node runs on.
  */
 import { reasonNames } from "../model/reason.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
 
 /** Evaluators that can be told apart in the counters; slot 0 stands for "no evaluator decided". */
 const EVALUATORS = 32;
@@ -24,13 +25,8 @@ export const Counter = {
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
-/** Upper bounds of the latency buckets in microseconds, 1–2–5 steps from 1 µs to 1 s; a last bucket has no bound. */
-export const latencyBoundsMicroseconds: readonly number[] = [1, 10, 100, 1_000, 10_000, 100_000]
-  .flatMap((base) => [base, 2 * base, 5 * base])
-  .concat(1_000_000);
-
 const LATENCY = SCALARS + 2 * EVALUATORS * REASONS;
-const LENGTH = LATENCY + latencyBoundsMicroseconds.length + 2;
+const LENGTH = LATENCY + LatencyHistogram.length;
 
 /** One decided verdict's number: packets by (verdict, evaluator, reason). */
 export interface DecisionCount {
@@ -43,11 +39,14 @@ export interface DecisionCount {
 
 export class Counters {
   readonly buffer: SharedArrayBuffer;
+  /** From the kernel's hand-over of a packet to its verdict's send. */
+  readonly latency: LatencyHistogram;
   readonly #values: Float64Array;
 
   constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LENGTH * 8)) {
     this.buffer = buffer;
     this.#values = new Float64Array(buffer);
+    this.latency = new LatencyHistogram(this.#values.subarray(LATENCY));
   }
 
   add(counter: Counter, amount: number): void {
@@ -66,18 +65,8 @@ export class Counters {
   /** `evaluator` is an index in the program's order, or -1 where none decided. Never allocates. */
   countDecision(isAccept: boolean, evaluator: number, reason: number): void {
     const slot = evaluator + 1 < EVALUATORS ? evaluator + 1 : 0;
-    const at = SCALARS + ((isAccept ? EVALUATORS : 0) + slot) * REASONS + reason;
+    const at = SCALARS + ((isAccept ? EVALUATORS : 0) + slot) * REASONS + (reason < REASONS ? reason : 0);
     this.#values[at] = (this.#values[at] as number) + 1;
-  }
-
-  /** `packets` were handed over by the kernel and answered within `microseconds`. Never allocates. */
-  countLatency(microseconds: number, packets: number): void {
-    let bucket = 0;
-    while (bucket < latencyBoundsMicroseconds.length && microseconds > (latencyBoundsMicroseconds[bucket] as number)) {
-      bucket++;
-    }
-    this.#values[LATENCY + bucket] = (this.#values[LATENCY + bucket] as number) + packets;
-    this.#values[LENGTH - 1] = (this.#values[LENGTH - 1] as number) + microseconds * packets;
   }
 
   /** Every combination that has been seen. */
@@ -98,12 +87,16 @@ export class Counters {
     }
     return counts;
   }
+}
 
-  /** Packets in each bucket (not cumulated; the last has no bound), and the sum of all latencies in microseconds. */
-  latency(): { readonly buckets: readonly number[]; readonly sumMicroseconds: number } {
-    return {
-      buckets: Array.from(this.#values.subarray(LATENCY, LENGTH - 1)),
-      sumMicroseconds: this.#values[LENGTH - 1] as number,
-    };
+/** One moment's sums over the blocks of several workers, in a block of their own. */
+export function sumCounters(blocks: readonly Counters[]): Counters {
+  const total = new Counters();
+  const values = new Float64Array(total.buffer);
+  for (const { buffer } of blocks) {
+    new Float64Array(buffer).forEach((value, i) => {
+      values[i] = (values[i] as number) + value;
+    });
   }
+  return total;
 }

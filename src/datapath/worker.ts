@@ -50,7 +50,7 @@ socket.start(
   (count) => {
     if (isAdopting) isAdopting = performance.now() < adoptsUntil;
     loop.decideBatch(count, isAdopting);
-    counters.countLatency(socket.send(), count);
+    counters.latency.record(socket.send(), count);
   },
   (error) => {
     // The socket is gone: nothing is judged any more, so this thread has nothing left to do. Thrown outside the
