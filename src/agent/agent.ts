@@ -1,45 +1,37 @@
 /**
- * The composition root: what is wanted (files → inventory → program) and making it so (worker, kernel), in the order
- * that keeps every packet judged.
+ * The composition root: what is wanted (policy thread: files → inventory → program) and making it so (workers, kernel),
+ * in the order that keeps every packet judged.
  *
  * ```
- *  start   lock → load → probe → worker binds the queue → rules, matching no epoch → undecided flows → epoch → ready
- *  change  sweep the next epoch's value → worker switches → new addresses in → epoch → old addresses out
- *  always  rules that others removed are put back
- *  stop    rules out (or kept) → worker answers what is queued → sockets closed
+ *  start   load → probe → lock → workers bind the queues → rules, matching no epoch → undecided flows → epoch → ready
+ *  change  enforcement.ts
+ *  stop    rules out (or kept) → workers answer what is queued → sockets closed
  * ```
  */
 
-import { setTimeout } from "node:timers/promises";
-import { isDeepStrictEqual } from "node:util";
 import { Counters } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
+import type { EvaluatorFailure } from "../datapath/failure-report.ts";
 import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
-import { buildProgram } from "../engine/compile.ts";
-import { builtinEvaluators, evaluatorNames } from "../engine/evaluators.ts";
-import type { ProgramData } from "../engine/program.ts";
+import { evaluatorNames } from "../engine/evaluators.ts";
+import type { ProgramPatch } from "../engine/program.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
-import { readHostAddresses } from "../kernel/links.ts";
 import { type Probe, probeKernel } from "../kernel/probe.ts";
-import type { Inventory } from "../model/inventory.ts";
-import { FileSource } from "../sources/files/file-source.ts";
-import type { Loaded } from "../sources/files/loaded.ts";
+import { epochBits } from "../model/epoch.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { Readiness } from "../telemetry/readiness.ts";
 import { BridgeKeeper } from "./bridge-keeper.ts";
-import { captureAll } from "./captures.ts";
 import { ConfigurationError } from "./configuration-error.ts";
-import { EvaluatorModules } from "./evaluator-modules.ts";
-import { withHostAddresses } from "./host-addresses.ts";
+import { Enforcement } from "./enforcement.ts";
 import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
-import { changedOwners, ownersOf } from "./owners.ts";
+import { PolicyThread } from "./policy/policy-thread.ts";
 import { RulesGuard } from "./rules-guard.ts";
 
 /** What `run` prints, one JSON line each. */
@@ -58,8 +50,6 @@ export interface AgentListeners {
 const COPY_RANGE_BYTES = 256;
 const BATCH_SLOTS = 64;
 const RECEIVE_BUFFER_BYTES = 16 << 20;
-const KERNEL_ATTEMPTS = 3;
-const RETRY_MS = 50;
 /** How long rules that others took away are missed at most, and how long a new bridge is. */
 const RULES_CHECK_INTERVAL_MS = 250;
 const BRIDGES_CHECK_INTERVAL_MS = 1000;
@@ -69,38 +59,26 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Logger;
   readonly #listeners: AgentListeners;
-  readonly #source: FileSource;
   readonly #input: InputReport;
-  readonly #modules: EvaluatorModules;
-  readonly #counters = new Counters();
+  readonly #counters: readonly Counters[];
+  readonly #timers: NodeJS.Timeout[] = [];
   #lock: NamespaceLock | null = null;
+  #policy: PolicyThread | null = null;
   #firewall: Firewall | null = null;
   #rules: RulesGuard | null = null;
-  #bridges: BridgeKeeper | null = null;
   #datapath: Datapath | null = null;
   #http: HttpServer | null = null;
-  #epoch = 0;
-  #inventory: Inventory | null = null;
-  /** What the program in force was made from; null while a change is halfway in. */
-  #inForce: Inventory | null = null;
-  /** Changes are applied one after the other; of those that wait only the last counts. */
-  #next: Inventory | null = null;
-  #applying: Promise<void> | null = null;
+  #enforcement: Enforcement | null = null;
   #isStopping = false;
-  #isEnforcing = false;
   /** An earlier run's rules were in the kernel when this one came. */
   #hadRules = false;
-  /** A number is never given twice, also to a change that fails: packets may carry it already. */
-  #lastEpoch = 1;
-  readonly #timers: NodeJS.Timeout[] = [];
 
   constructor(options: AgentOptions, log: Logger, listeners: AgentListeners) {
     this.#options = options;
     this.#log = log;
     this.#listeners = listeners;
-    this.#source = new FileSource(options.directories, options.vpcs);
     this.#input = new InputReport(options.directories, log);
-    this.#modules = new EvaluatorModules(options.modules, log);
+    this.#counters = Array.from({ length: options.workers }, () => new Counters());
   }
 
   /**
@@ -118,9 +96,10 @@ export class Agent {
   }
 
   async #start(): Promise<void> {
-    const loaded = await this.#source.load();
-    if (loaded.errors.length > 0) throw new ConfigurationError(loaded.errors.map(describeFileError));
-    this.#modules.check(loaded.inventory, this.#options.knobs);
+    const { knobs, mark, queue, queueLength, workers } = this.#options;
+    const policy = this.#startPolicy();
+    const { update, report, errors, problems, readMs } = await policy.loaded();
+    if (update === null) throw new ConfigurationError([...errors.map(describeFileError), ...problems]);
     const addon = loadAddon();
     const probe = await probeKernel(addon);
     if (probe.problems.length > 0) throw missing(probe);
@@ -128,51 +107,50 @@ export class Agent {
     // What can fail without the kernel comes before it's touched.
     await this.#listen();
 
-    const { knobs, mark, queue, queueLength } = this.#options;
-    const captured = captureAll([...builtinEvaluators, ...this.#modules.evaluators], loaded.inventory, knobs);
-    this.#input.enforced(loaded.inventory, captured.managed);
-    this.#inventory = loaded.inventory;
-    this.#inForce = complete(loaded.inventory);
-    this.#epoch = 1;
-    this.#datapath = this.#startDatapath(buildProgram(this.#inForce, knobs, this.#epoch, this.#modules.evaluators));
+    this.#input.enforced(report);
+    this.#datapath = this.#startDatapath(update.patches);
     await this.#datapath.bound();
 
-    this.#firewall = new Firewall(addon);
-    this.#hadRules = await this.#firewall.hasTable();
-    if (!this.#hadRules) this.#firewall.forgetSwitches();
-    await this.#firewall.install({
+    const firewall = new Firewall(addon);
+    this.#firewall = firewall;
+    this.#hadRules = await firewall.hasTable();
+    if (!this.#hadRules) firewall.forgetSwitches();
+    await firewall.install({
       mark,
-      queue: { first: queue, total: 1 },
+      queue: { first: queue, total: workers },
       useNativeQueue: probe.queue === "native",
       knobs,
       hook: probe.hasIpvs ? "postrouting" : "forward",
-      ...captured,
+      managed: update.managed === "all" ? "all" : update.managed.added,
+      output: update.output === "all" ? "all" : update.output.added,
     });
-    const cleared = this.#firewall.clearDecisions();
-    this.#rules = new RulesGuard(this.#firewall, this.#log);
-    this.#bridges = new BridgeKeeper(this.#firewall, this.#options.bridges, this.#log);
-    this.#bridges.enforce(captured.managed);
-    await this.#firewall.checkSources(loaded.inventory.ec2.interfaces);
-    this.#firewall.publishEpoch(1);
-    this.#log.info(
+    const cleared = await firewall.clearDecisions();
+    this.#rules = new RulesGuard(firewall, this.#log);
+    const bridges = new BridgeKeeper(firewall, this.#options.bridges, this.#log);
+    bridges.enforce();
+    const interfaces = update.interfaces ?? [];
+    await firewall.checkSources(interfaces);
+    firewall.publishEpoch(1);
+    const { kernel, queue: queueRule } = probe;
+    const managed = update.managedCount;
+    const timing = { readMs: Math.round(readMs), compileMs: Math.round(update.compileMs) };
+    const about = { epoch: 1, queue, workers, queueRule, kernel, managed, cleared, queueLength, ...timing };
+    this.#log.info(about, "enforcing");
+    this.#enforcement = new Enforcement(
+      { firewall, datapath: this.#datapath, rules: this.#rules, bridges, log: this.#log },
+      interfaces,
       {
-        epoch: 1,
-        queue,
-        queueRule: probe.queue,
-        kernel: probe.kernel,
-        managed: sizeOf(captured.managed),
-        cleared,
-        queueLength,
+        onEpoch: (epoch) => this.#listeners.onEvent({ event: "epoch", epoch }),
+        onApplied: () => policy.applied(),
+        onFatal: (error, areRulesInForce) => this.#onFatal(error, areRulesInForce),
       },
-      "enforcing",
     );
-    this.#isEnforcing = true;
     this.#listeners.onEvent({ event: "ready", epoch: 1 });
-    this.#source.watch((changed) => this.#onChange(changed));
+    policy.applied();
     this.#timers.push(
-      setInterval(() => this.#checkRules(), RULES_CHECK_INTERVAL_MS),
-      setInterval(() => this.#checkBridges(), BRIDGES_CHECK_INTERVAL_MS),
-      setInterval(() => this.#checkSources(), SOURCE_CHECK_INTERVAL_MS),
+      setInterval(() => this.#enforcement?.checkRules(), RULES_CHECK_INTERVAL_MS),
+      setInterval(() => this.#enforcement?.checkBridges(), BRIDGES_CHECK_INTERVAL_MS),
+      setInterval(() => this.#enforcement?.checkSources(), SOURCE_CHECK_INTERVAL_MS),
     );
   }
 
@@ -187,12 +165,12 @@ export class Agent {
   }
 
   readiness(): Readiness {
-    this.#checkRules();
-    const isRunning = this.#isEnforcing && !this.#isStopping;
+    this.#enforcement?.checkRules();
+    const isRunning = this.#enforcement !== null && !this.#isStopping;
     const isDamaged = this.#rules?.isDamaged === true;
     return {
       ready: isRunning && !isDamaged,
-      epoch: this.#epoch,
+      epoch: this.#enforcement?.epoch ?? 0,
       inventoryStale: this.#input.staleReasons.length > 0,
       reasons: !isRunning ? [notEnforcing] : isDamaged ? [rulesAreGone] : this.#input.staleReasons,
     };
@@ -202,19 +180,19 @@ export class Agent {
   async stop(): Promise<void> {
     if (this.#isStopping) return;
     this.#isStopping = true;
-    this.#source.close();
-    await this.#applying?.catch(() => {});
+    const epoch = this.#enforcement?.epoch ?? 0;
     await this.#undo(this.#options.knobs.onStop === "keep");
-    this.#log.info({ epoch: this.#epoch, onStop: this.#options.knobs.onStop }, "stopped");
+    this.#log.info({ epoch, onStop: this.#options.knobs.onStop }, "stopped");
   }
 
   /** Rules first, then what is queued gets its verdict, then the rest. Every step is tried. */
   async #undo(keepsRules = false): Promise<void> {
-    this.#source.close();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     const steps: (() => unknown)[] = [
+      () => this.#enforcement?.stop(),
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
+      () => this.#policy?.stop(),
       () => this.#firewall?.close(),
       () => this.#http?.close(),
       () => this.#lock?.release(),
@@ -226,128 +204,59 @@ export class Agent {
         this.#log.error({ err: error }, "stopping");
       }
     }
+    this.#enforcement = null;
     this.#firewall = null;
     this.#rules = null;
-    this.#bridges = null;
     this.#datapath = null;
+    this.#policy = null;
     this.#http = null;
     this.#lock = null;
   }
 
-  #onChange(changed: Loaded): void {
-    if (!this.#input.read(changed.errors)) return;
-    this.#next = changed.inventory;
-    this.#run(() => this.#applyAll());
+  #onFatal(error: Error, areRulesInForce: boolean): void {
+    this.#enforcement = null;
+    this.#listeners.onFatal(error, areRulesInForce);
   }
 
-  /** What changes the kernel runs alone; changes that came meanwhile follow. */
-  #run(change: () => Promise<void>): void {
-    this.#applying ??= change().finally(() => {
-      this.#applying = null;
-      if (this.#next !== null && !this.#isStopping) this.#run(() => this.#applyAll());
-    });
+  #onFailure(failure: EvaluatorFailure): void {
+    this.#log.error({ ...failure }, "an evaluator failed: errorVerdict decides what it should judge");
   }
 
-  /** Anybody may take our rules away, and the kernel tells nobody who doesn't ask. */
-  #checkRules(): void {
-    if (this.#applying !== null || !this.#isEnforcing || this.#isStopping) return;
-    if (this.#rules?.check() === false) this.#run(() => this.#applyAll());
-  }
-
-  #checkBridges(): void {
-    if (this.#applying === null && !this.#isStopping) this.#bridges?.check();
-  }
-
-  /** Endpoints become known to the bridges and neighbour tables as they speak. */
-  #checkSources(): void {
-    if (this.#applying !== null || this.#isStopping) return;
-    this.#run(async () => {
-      try {
-        await this.#firewall?.checkSources(this.#inventory?.ec2.interfaces ?? []);
-      } catch (error) {
-        this.#log.error({ err: error }, "the source check could not be brought up to date");
-      }
-    });
-  }
-
-  /** Damaged rules first: a change needs them whole. Three failures in a row, of either, are the end. */
-  async #applyAll(): Promise<void> {
-    for (let attempt = 1; (this.#rules?.isDamaged || this.#next !== null) && !this.#isStopping; ) {
-      const inventory = this.#rules?.isDamaged ? null : this.#next;
-      try {
-        if (inventory === null) {
-          await this.#rules?.restore();
-          continue;
-        }
-        this.#next = null;
-        await this.#apply(inventory);
-        attempt = 1;
-      } catch (error) {
-        const what = inventory === null ? "the rules could not be put back" : "a change could not be enforced";
-        this.#log.error({ err: error, attempt }, what);
-        const areInForce = this.#rules?.check() === true;
-        if (attempt++ >= KERNEL_ATTEMPTS) {
-          this.#isEnforcing = false;
-          this.#listeners.onFatal(new Error(`${what}: ${error instanceof Error ? error.message : error}`), areInForce);
-          return;
-        }
-        this.#next ??= inventory;
-        await setTimeout(RETRY_MS);
-      }
-    }
-  }
-
-  async #apply(inventory: Inventory): Promise<void> {
-    const firewall = this.#firewall;
-    const datapath = this.#datapath;
-    if (firewall === null || datapath === null) return;
-    const completed = complete(inventory);
-    // Files that were touched, or broken for a while, and say what is in force: nothing is judged anew.
-    if (isDeepStrictEqual(completed, this.#inForce)) return;
-    const epoch = ++this.#lastEpoch;
-    const custom = this.#modules.evaluators;
-    const program = buildProgram(completed, this.#options.knobs, epoch, custom);
-    const captured = captureAll([...builtinEvaluators, ...custom], inventory, this.#options.knobs);
-    this.#modules.report();
-    this.#inForce = null;
-    firewall.sweepEpoch(epoch);
-    await datapath.useProgram(program);
-    firewall.clearHeld(changedOwners(ownersOf(this.#inventory ?? inventory), ownersOf(inventory)));
-    await firewall.addAddresses(captured);
-    this.#bridges?.enforce(captured.managed);
-    firewall.publishEpoch(epoch);
-    await firewall.removeAddresses(captured);
-    await firewall.checkSources(inventory.ec2.interfaces);
-    this.#epoch = epoch;
-    this.#inventory = inventory;
-    this.#inForce = completed;
-    this.#input.enforced(inventory, captured.managed);
-    this.#log.info({ epoch, managed: sizeOf(captured.managed) }, "enforcing a change");
-    this.#listeners.onEvent({ event: "epoch", epoch });
-  }
-
-  #startDatapath(program: ProgramData): Datapath {
-    const { knobs, mark, queue, queueLength } = this.#options;
-    return new Datapath(
+  #startPolicy(): PolicyThread {
+    const { directories, vpcs, knobs, modules } = this.#options;
+    this.#policy = new PolicyThread(
+      { directories, vpcs, knobs, modules: modules.map(({ path }) => path) },
       {
-        queue,
+        onUpdate: (update) => this.#enforcement?.apply(update),
+        onReport: (report) => this.#input.enforced(report),
+        onErrors: (errors) => this.#input.read(errors),
+        onFailure: (failure) => this.#onFailure(failure),
+        onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
+      },
+    );
+    return this.#policy;
+  }
+
+  #startDatapath(patches: readonly ProgramPatch[]): Datapath {
+    const { knobs, mark, queue, queueLength, modules } = this.#options;
+    return new Datapath(
+      this.#counters.map((counters, i) => ({
+        queue: queue + i,
         copyRangeBytes: COPY_RANGE_BYTES,
         maxLength: queueLength,
         receiveBufferBytes: RECEIVE_BUFFER_BYTES,
         batchSlots: BATCH_SLOTS,
         mark,
-        acceptsOverflow: knobs.overflow === "accept",
-        acceptsErrors: knobs.errorVerdict === "accept",
-        rejects: knobs.denyAction === "reject",
-        midstreamAdoptSeconds: knobs.midstreamAdoptSeconds,
-        counters: this.#counters.buffer,
-        program,
-        evaluatorUrls: this.#modules.urls,
-      },
+        knobs,
+        counters: counters.buffer,
+        patches,
+        epochNibble: epochBits(1),
+        evaluatorUrls: modules.map(({ url }) => url),
+      })),
       {
         onFault: (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
-        onFailure: (failure) => this.#modules.tell(failure),
-        onDeath: (error) => this.#listeners.onFatal(error, this.#rules?.check() === true),
+        onFailure: (failure) => this.#onFailure(failure),
+        onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
       },
     );
   }
@@ -355,12 +264,12 @@ export class Agent {
   #metricSources(): MetricSources {
     return {
       counters: this.#counters,
-      evaluatorNames: evaluatorNames(this.#modules.evaluators),
+      evaluatorNames: evaluatorNames(this.#options.modules.map((module) => module.evaluator)),
       datapath: this.#datapath,
       firewall: this.#firewall,
       rulesRestored: this.#rules?.restoredCount ?? 0,
-      epoch: this.#epoch,
-      inventory: this.#inventory,
+      epoch: this.#enforcement?.epoch ?? 0,
+      report: this.#input.report,
       isStale: this.#input.staleReasons.length > 0,
       queue: this.#options.queue,
     };
@@ -370,16 +279,7 @@ export class Agent {
 const notEnforcing = "enforcement isn't in the kernel";
 const rulesAreGone = "somebody else removed or changed the rules in the kernel; they are being put back";
 
-/** With what this host itself knows. */
-function complete(inventory: Inventory): Inventory {
-  return withHostAddresses(inventory, readHostAddresses(loadAddon()));
-}
-
 function missing(probe: Probe): KernelError {
   const code = probe.hasNetAdmin ? "VERDICTD_UNSUPPORTED" : "VERDICTD_NO_PRIVILEGE";
   return new KernelError(code, "start", 0, probe.problems.join("; "));
-}
-
-function sizeOf(addresses: readonly unknown[] | "all"): number | "all" {
-  return addresses === "all" ? "all" : addresses.length;
 }

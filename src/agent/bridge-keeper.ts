@@ -1,12 +1,15 @@
 /** Bridges come, go and are made anew while we run: those that carry managed traffic, or are named, stay filtered. */
-import type { AddressSets, Firewall } from "../kernel/firewall.ts";
+import type { Firewall } from "../kernel/firewall.ts";
+import type { AddressChange } from "../model/address-change.ts";
 import type { Logger } from "../telemetry/log.ts";
 
 export class BridgeKeeper {
   readonly #firewall: Firewall;
   readonly #named: readonly string[];
   readonly #log: Logger;
-  #managed: AddressSets["managed"] = [];
+  #enforced: ReadonlySet<string> = new Set();
+  /** An address left: perhaps the last one of some bridge. */
+  #isStale = false;
   #missing: ReadonlySet<string> = new Set();
   #complaint = "";
 
@@ -17,10 +20,9 @@ export class BridgeKeeper {
     this.#log = log;
   }
 
-  /** Filters inside the bridges of these addresses, and inside no other. Throws KernelError where that fails. */
-  enforce(managed: AddressSets["managed"]): void {
-    this.#managed = managed;
-    const wanted = this.#firewall.bridgesCarrying(managed, this.#named);
+  /** Filters inside the bridges of the managed addresses, and inside no other. Throws KernelError where that fails. */
+  enforce(): void {
+    const wanted = this.#firewall.bridgesCarrying(this.#named);
     const missing = new Set(this.#firewall.enforceBridges(wanted));
     for (const bridge of missing) {
       if (!this.#missing.has(bridge)) this.#log.warn({ bridge }, describeMissing(bridge));
@@ -29,12 +31,26 @@ export class BridgeKeeper {
       if (!missing.has(bridge)) this.#log.info({ bridge }, "the bridge is there now, and filtered");
     }
     this.#missing = missing;
+    this.#enforced = new Set(wanted);
+    this.#isStale = false;
+  }
+
+  /** Other addresses are managed now: a bridge that one came to is filtered at once, one that the last left, later. */
+  follow(managed: AddressChange): void {
+    if (managed === "all") {
+      this.enforce();
+      return;
+    }
+    if (managed.removed.length > 0) this.#isStale = true;
+    if (managed.added.length === 0) return;
+    const carrying = this.#firewall.bridgesCarrying(this.#named, managed.added);
+    if (carrying.some((bridge) => !this.#enforced.has(bridge))) this.enforce();
   }
 
   /** Enforces again where a bridge came, went or was changed. Cheap where none was; never throws. */
   check(): void {
     try {
-      if (!this.#firewall.areBridgesEnforced()) this.enforce(this.#managed);
+      if (this.#isStale || !this.#firewall.areBridgesEnforced()) this.enforce();
       this.#complaint = "";
     } catch (error) {
       const complaint = error instanceof Error ? error.message : String(error);

@@ -1,14 +1,14 @@
 /** What the operator is told of the input: what is wrong with it, whether it's current, and that it holds nothing. */
 import { formatFinding } from "../model/finding.ts";
-import type { Inventory } from "../model/inventory.ts";
-import type { Address } from "../net/address.ts";
 import type { FileError } from "../sources/files/file-error.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { InventoryReport } from "./policy/protocol.ts";
 
 export class InputReport {
   readonly #directories: readonly string[];
   readonly #log: Logger;
   #staleReasons: readonly string[] = [];
+  #report: InventoryReport | null = null;
 
   constructor(directories: readonly string[], log: Logger) {
     this.#directories = directories;
@@ -28,14 +28,20 @@ export class InputReport {
     return errors.length === 0;
   }
 
+  /** What there is to be said of the inventory in force; null before there is one. */
+  get report(): InventoryReport | null {
+    return this.#report;
+  }
+
   /** An inventory is enforced, or about to be. */
-  enforced(inventory: Inventory, managed: readonly Address[] | "all"): void {
-    for (const finding of inventory.findings) {
+  enforced(report: InventoryReport): void {
+    this.#report = report;
+    for (const finding of report.findings) {
       this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
     }
-    if (managed === "all" || managed.length > 0) return;
+    if (report.managed !== 0) return;
     const directories = this.#directories;
-    this.#log.warn({ directories }, holdsPolicies(inventory) ? nobodyToApplyTo : noPolicies);
+    this.#log.warn({ directories }, report.holdsPolicies ? nobodyToApplyTo : noPolicies);
   }
 }
 
@@ -50,8 +56,3 @@ const noPolicies =
 const nobodyToApplyTo =
   "the policies in these directories apply to no address, so nothing is judged and every packet passes: if " +
   "instances (describe-instances) or pods (kubectl get pods -A -o yaml) are missing there, add them, which is noticed";
-
-function holdsPolicies({ ec2, kubernetes }: Inventory): boolean {
-  const policies = [ec2.securityGroups, ec2.networkAcls, kubernetes.networkPolicies, kubernetes.adminPolicies];
-  return policies.some((list) => list.length > 0);
-}

@@ -1,22 +1,24 @@
 /** One moment's values from everyone who keeps some. */
 import { readFileSync } from "node:fs";
-import { Counter, type Counters } from "../datapath/counters.ts";
+import { Counter, type Counters, sumCounters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
 import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
-import type { Inventory } from "../model/inventory.ts";
+import type { Finding } from "../model/finding.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
 import { parseQueueStatistics, type QueueStatistics } from "../telemetry/queue-statistics.ts";
+import type { InventoryReport } from "./policy/protocol.ts";
 
 export interface MetricSources {
-  readonly counters: Counters;
+  /** One block of each worker. */
+  readonly counters: readonly Counters[];
   /** By their index in the program. */
   readonly evaluatorNames: readonly string[];
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
   readonly rulesRestored: number;
   readonly epoch: number;
-  readonly inventory: Inventory | null;
+  readonly report: InventoryReport | null;
   readonly isStale: boolean;
   readonly queue: number;
 }
@@ -24,14 +26,16 @@ export interface MetricSources {
 export async function readMetrics(sources: MetricSources): Promise<MetricValues> {
   await sources.datapath?.refreshStatistics();
   const rules: Partial<RuleCounts> = (await sources.firewall?.counters()) ?? {};
-  const { counters, inventory } = sources;
+  const { report, queue } = sources;
+  const counters = sumCounters(sources.counters);
+  const isOurs = (number: number): boolean => number >= queue && number < queue + sources.counters.length;
   return {
     packets: counters.decisions().map(({ evaluator, ...rest }) => ({
       ...rest,
       evaluator: evaluator === null ? "none" : (sources.evaluatorNames[evaluator] ?? "none"),
     })),
     latency: { boundsMicroseconds: latencyBoundsMicroseconds, ...counters.latency.scrape() },
-    queues: readQueueStatistics().filter(({ queue }) => queue === sources.queue),
+    queues: readQueueStatistics().filter((statistics) => isOurs(statistics.queue)),
     queueOverruns: counters.get(Counter.overruns),
     sendErrors: counters.get(Counter.sendErrors),
     evaluatorErrors: counters.get(Counter.evaluatorErrors),
@@ -39,8 +43,8 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     rulesRestored: sources.rulesRestored,
     epoch: sources.epoch,
     inventoryStale: sources.isStale,
-    inventorySizes: inventory === null ? {} : sizes(inventory),
-    findings: inventory === null ? [] : countFindings(inventory),
+    inventorySizes: snakeCase(report?.sizes ?? {}),
+    findings: countFindings(report?.findings ?? []),
     kernelRules: Object.fromEntries(Object.entries(rules).map(([rule, { packets }]) => [rule, packets])),
   };
 }
@@ -54,16 +58,12 @@ function readQueueStatistics(): QueueStatistics[] {
   }
 }
 
-function sizes({ ec2, kubernetes }: Inventory): Record<string, number> {
-  return Object.fromEntries(
-    [...Object.entries(ec2), ...Object.entries(kubernetes)].map(([kind, list]) => [
-      kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      (list as readonly unknown[]).length,
-    ]),
-  );
+function snakeCase(sizes: Readonly<Record<string, number>>): Record<string, number> {
+  const name = (kind: string): string => kind.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(sizes).map(([kind, size]) => [name(kind), size]));
 }
 
-function countFindings({ findings }: Inventory): { code: string; severity: string; count: number }[] {
+function countFindings(findings: readonly Finding[]): { code: string; severity: string; count: number }[] {
   const counts = new Map<string, { code: string; severity: string; count: number }>();
   for (const { code, severity } of findings) {
     const entry = counts.get(`${severity} ${code}`) ?? { code, severity, count: 0 };

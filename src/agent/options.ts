@@ -8,8 +8,9 @@ export interface AgentOptions {
   readonly directories: readonly string[];
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
-  /** First queue number. */
+  /** First queue number; each worker has one. */
   readonly queue: number;
+  readonly workers: number;
   /** Packets that the kernel keeps waiting. */
   readonly queueLength: number;
   /** Bridges whose own traffic is enforced, besides those that hold a managed subnet's address. */

@@ -1,6 +1,6 @@
 /** What the verbs have in common: policies, knobs and evaluators of their own. */
 import type { Writable } from "node:stream";
-import { compileProgram } from "../engine/compile.ts";
+import { compileProgram } from "../engine/compiler.ts";
 import type { Program } from "../engine/program.ts";
 import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
@@ -38,7 +38,6 @@ export function compileOffline(inventory: Inventory, { knobs, modules }: Judges)
   return compileProgram(
     inventory,
     knobs,
-    1,
     modules.map((module) => module.evaluator),
   );
 }

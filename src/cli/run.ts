@@ -1,4 +1,5 @@
 /** `run`: the agent, until SIGTERM. Events on standard output, logs on standard error. */
+import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import { Agent } from "../agent/agent.ts";
 import { ConfigurationError } from "../agent/configuration-error.ts";
@@ -14,6 +15,7 @@ interface RunFlags {
   readonly dir: readonly string[];
   readonly vpc?: readonly string[];
   readonly queue: string;
+  readonly workers: string;
   readonly queueLength: string;
   readonly bridge?: readonly string[];
   readonly listen: string;
@@ -25,12 +27,20 @@ interface RunFlags {
 
 const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
 
+const MAX_WORKERS = 64;
+
+/** One CPU for traffic to each that judges. */
+function defaultWorkers(): number {
+  return Math.min(8, Math.max(1, availableParallelism() >> 1));
+}
+
 export function runCommand(): Command {
   return new Command("run")
     .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
     .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect, [])
     .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
-    .option("--queue <number>", "number of the NFQUEUE", "4720")
+    .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
+    .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
     .option(
       "--bridge <name>",
@@ -50,7 +60,13 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   const problems: string[] = [];
   const { knobs, modules } = await readJudges(flags, problems);
   const queue = Number(flags.queue);
+  const workers = Number(flags.workers);
+  if (!/^\d+$/.test(flags.workers) || workers < 1 || workers > MAX_WORKERS) {
+    problems.push(`--workers ${flags.workers}: a number from 1 to ${MAX_WORKERS}`);
+  }
   if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
+  else if (queue + workers > 65536)
+    problems.push(`--queue ${flags.queue}: ${workers} workers need as many numbers up to 65535`);
   const queueLength = Number(flags.queueLength);
   if (!/^\d+$/.test(flags.queueLength) || queueLength < 1 || queueLength > 1 << 24) {
     problems.push(`--queue-length ${flags.queueLength}: a number of packets from 1 to 16777216`);
@@ -66,6 +82,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     directories: flags.dir,
     vpcs: flags.vpc ?? [],
     queue,
+    workers,
     queueLength,
     bridges: flags.bridge ?? [],
     listen,

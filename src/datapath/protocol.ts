@@ -2,7 +2,8 @@
  * What the agent and a datapath worker say to each other. Messages are handled between batches, so an answer to
  * `program` means that every verdict of the program before it has been sent.
  */
-import type { ProgramData } from "../engine/program.ts";
+import type { ProgramPatch } from "../engine/program.ts";
+import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { EvaluatorFailure } from "./failure-report.ts";
 
@@ -13,18 +14,17 @@ export interface WorkerOptions {
   readonly receiveBufferBytes: number;
   readonly batchSlots: number;
   readonly mark: MarkLayout;
-  readonly acceptsOverflow: boolean;
-  readonly acceptsErrors: boolean;
-  readonly rejects: boolean;
-  readonly midstreamAdoptSeconds: number;
+  readonly knobs: Knobs;
   readonly counters: SharedArrayBuffer;
-  readonly program: ProgramData;
+  /** In order; together they make the first program. */
+  readonly patches: readonly ProgramPatch[];
+  readonly epochNibble: number;
   /** Modules of users' own evaluators, in the program's order. */
   readonly evaluatorUrls: readonly string[];
 }
 
 export type AgentMessage =
-  | { readonly kind: "program"; readonly program: ProgramData }
+  | { readonly kind: "program"; readonly patches: readonly ProgramPatch[]; readonly epochNibble: number }
   /** Bring the counters up to date with the socket's own. */
   | { readonly kind: "statistics" }
   /** Every packet still queued gets its verdict, then the socket closes. */
@@ -33,7 +33,7 @@ export type AgentMessage =
 export type WorkerMessage =
   /** The queue is bound and served. */
   | { readonly kind: "bound" }
-  | { readonly kind: "programmed"; readonly epoch: number }
+  | { readonly kind: "programmed" }
   | { readonly kind: "statistics" }
   | { readonly kind: "stopped" }
   /** A user's evaluator threw; `errorVerdict` decided. */

@@ -1,9 +1,8 @@
 /** The thread that serves one queue. It does nothing else: no files, no clock but the batch's, no logs. */
 import { parentPort, workerData } from "node:worker_threads";
-import { loadProgram } from "../engine/compile.ts";
+import { ProgramReader } from "../engine/program-reader.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
-import { epochBits } from "../model/epoch.ts";
 import { markVerdict } from "../model/mark.ts";
 import { NF_ACCEPT, NF_DROP } from "./answer.ts";
 import { Counter, Counters } from "./counters.ts";
@@ -17,34 +16,35 @@ if (port === null) throw new Error("datapath/worker is started as a worker threa
 const options = workerData as WorkerOptions;
 const say = (message: WorkerMessage): void => port.postMessage(message);
 
-const evaluators = await importEvaluators(options.evaluatorUrls);
-const firstProgram = loadProgram(options.program, evaluators);
-const report = new FailureReport(firstProgram, (failure) => say({ kind: "failure", failure }));
-
 const addon = loadAddon();
 const counters = new Counters(options.counters);
 const layout = addon.slotLayout;
 const slab = new ArrayBuffer(4 * (layout.headerWords + options.batchSlots * layout.slotWords));
+const { knobs } = options;
+const acceptsErrors = knobs.errorVerdict === "accept";
+const programs = new ProgramReader(knobs, await importEvaluators(options.evaluatorUrls));
+const firstProgram = programs.apply(options.patches);
+const report = new FailureReport(firstProgram, (failure) => say({ kind: "failure", failure }));
 const loop = new Loop(
-  { layout, flags: addon.slotFlags, slab, mark: options.mark, counters, rejects: options.rejects },
+  { layout, flags: addon.slotFlags, slab, mark: options.mark, counters, rejects: knobs.denyAction === "reject" },
   firstProgram,
-  epochBits(options.program.epoch),
+  options.epochNibble,
 );
 const socket = new addon.QueueSocket({
   queue: options.queue,
   copyRangeBytes: options.copyRangeBytes,
   maxLength: options.maxLength,
   receiveBufferBytes: options.receiveBufferBytes,
-  failOpen: options.acceptsOverflow,
+  failOpen: knobs.overflow === "accept",
   slots: options.batchSlots,
   slab,
-  errorVerdict: options.acceptsErrors ? NF_ACCEPT : NF_DROP,
-  errorMark: ((options.acceptsErrors ? markVerdict.acceptThis : markVerdict.deny) << options.mark.shift) >>> 0,
+  errorVerdict: acceptsErrors ? NF_ACCEPT : NF_DROP,
+  errorMark: ((acceptsErrors ? markVerdict.acceptThis : markVerdict.deny) << options.mark.shift) >>> 0,
   markMask: options.mark.mask,
 });
 
-const adoptsUntil = performance.now() + options.midstreamAdoptSeconds * 1000;
-let isAdopting = options.midstreamAdoptSeconds > 0;
+const adoptsUntil = performance.now() + knobs.midstreamAdoptSeconds * 1000;
+let isAdopting = knobs.midstreamAdoptSeconds > 0;
 
 socket.start(
   (count) => {
@@ -78,10 +78,10 @@ function copyStatistics(): void {
 
 port.on("message", (message: AgentMessage) => {
   if (message.kind === "program") {
-    const program = loadProgram(message.program, evaluators);
-    loop.useProgram(program, epochBits(program.epoch));
+    const program = programs.apply(message.patches);
+    loop.useProgram(program, message.epochNibble);
     report.useProgram(program);
-    say({ kind: "programmed", epoch: program.epoch });
+    say({ kind: "programmed" });
   } else if (message.kind === "statistics") {
     copyStatistics();
     say({ kind: "statistics" });

@@ -1,17 +1,20 @@
-/** A compiled policy: immutable, made once for an inventory, stamped with an epoch. */
+/** A compiled policy, and what it takes to make one on another thread. */
 import type { CustomTables } from "../evaluators/custom/prepare.ts";
+import type { KubernetesPatch } from "../evaluators/kubernetes/policy-index.ts";
 import type { CompiledEvaluator } from "../model/evaluator.ts";
 import type { Knobs } from "../model/knobs.ts";
 import type { StageName } from "../model/stage.ts";
 
-/** What a program is made from, as plain data: structured clone carries it to other threads. */
-export interface ProgramData {
-  readonly epoch: number;
-  readonly knobs: Knobs;
-  /** By the name of the built-in evaluator. */
+/**
+ * What a program has that the one before it hadn't, as plain data: structured clone carries it, and its large parts are
+ * shared memory, which isn't copied. Patches are applied in order, each once or again.
+ */
+export interface ProgramPatch {
+  /** Tables that are new, whole, by the name of their evaluator. */
   readonly tables: Readonly<Record<string, unknown>>;
-  /** Of users' own evaluators, in their order. */
-  readonly custom: readonly CustomTables[];
+  readonly kubernetes: KubernetesPatch | null;
+  /** Of users' own evaluators, in their order; null where they are what they were. */
+  readonly custom: readonly CustomTables[] | null;
 }
 
 export interface ProgramEvaluator {
@@ -35,7 +38,6 @@ export interface ProgramStage {
 }
 
 export interface Program {
-  readonly epoch: number;
   readonly knobs: Knobs;
   /** From outside to inside (PL-3). */
   readonly stages: readonly ProgramStage[];

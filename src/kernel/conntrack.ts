@@ -70,9 +70,12 @@ export class Conntrack {
    * rules have never judged them (SG-40). Destinations count after DNAT.
    */
   clearHeld(addresses: readonly Address[]): number {
-    const wanted = new Set(addresses.map(addressKey));
-    const concerns = (entry: Uint8Array): boolean => endsOf(entry).some((end) => wanted.has(addressKey(end)));
-    return wanted.size === 0 ? 0 : this.#clearAny(heldBits, heldBits, concerns);
+    return addresses.length === 0 ? 0 : this.#clearAny(heldBits, heldBits, concernsOneOf(addresses));
+  }
+
+  /** Makes the flows from or to these addresses undecided; held bits stay. Destinations count after DNAT. */
+  clearDecisionsOf(addresses: readonly Address[]): number {
+    return addresses.length === 0 ? 0 : this.#clearAny(markEpochMask, decisionBits, concernsOneOf(addresses));
   }
 
   /** Takes our whole byte out of every entry, for an uninstall. */
@@ -136,6 +139,11 @@ export class Conntrack {
     const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_NEW;
     return (sequence) => encodeMessage(type, NetlinkFlag.request | NetlinkFlag.ack, sequence, body);
   }
+}
+
+function concernsOneOf(addresses: readonly Address[]): (entry: Uint8Array) => boolean {
+  const wanted = new Set(addresses.map(addressKey));
+  return (entry) => endsOf(entry).some((end) => wanted.has(addressKey(end)));
 }
 
 /** The flow's source, and its destination after DNAT: the sources of its two tuples. */

@@ -13,6 +13,7 @@
  * All that return no promise block, for microseconds where nothing is listed.
  */
 
+import type { AddressChange, AddressDelta } from "../model/address-change.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
 import { epochBits } from "../model/epoch.ts";
 import { type Address, addressKey, Family } from "../net/address.ts";
@@ -49,6 +50,8 @@ import { type Shape, type TableState, TableWatch } from "./table-watch.ts";
 export type FirewallConfig = Omit<RulesetConfig, "epoch">;
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
 export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
+/** What the two sets gain and lose. */
+export type AddressSetChanges = Readonly<Record<keyof AddressSets, AddressChange>>;
 /** Packets and bytes since the table was made. */
 export type RuleCounts = Readonly<Record<RuleCounter, { readonly packets: number; readonly bytes: number }>>;
 
@@ -58,6 +61,7 @@ const EOPNOTSUPP = 95;
 /** Messages of one transaction: each is 28 KiB at most, a socket's send buffer 200 KiB. */
 const MESSAGES_OF_BATCH = 5;
 const setNames = ["managed", "output"] as const;
+type SetName = (typeof setNames)[number];
 
 export class Firewall {
   readonly #netfilter: NetlinkClient;
@@ -125,6 +129,11 @@ export class Firewall {
     return this.#conntrack().clearHeld(addresses);
   }
 
+  /** Makes the flows from and to these addresses undecided. Returns how many there were. */
+  resetFlows(addresses: readonly Address[]): number {
+    return this.#conntrack().clearDecisionsOf(addresses);
+  }
+
   /** Makes all flows undecided. Returns how many there were. */
   clearDecisions(): number {
     return this.#conntrack().clearDecisions();
@@ -146,52 +155,26 @@ export class Firewall {
     installed.epochNibble = epochBits(epoch);
   }
 
-  /** Forgets the attempts that were denied: for a change that keeps the epoch (NP-73). */
-  forgetDenials(): void {
-    this.#get();
-    this.#commit("forget denied attempts", flushDenials());
+  /** Diverts other addresses than before; denied attempts are forgotten. */
+  async changeAddresses(change: AddressSetChanges): Promise<void> {
+    await this.#changeSets(change, this.#get().epochNibble, flushDenials());
   }
 
-  /** Diverts what `target` has and the sets lack. */
-  async addAddresses(target: AddressSets): Promise<void> {
-    const installed = this.#get();
-    const { config } = installed;
-    if (setNames.some((name) => target[name] === "all" && config[name] !== "all")) {
-      // "All packets" is another shape of the chains, not a set.
-      const wider = { managed: widest(config.managed, target.managed), output: widest(config.output, target.output) };
-      return this.#rebuild({ ...config, ...wider }, installed.epochNibble);
-    }
-    for (const name of setNames) {
-      const wanted = target[name];
-      if (wanted === "all" || config[name] === "all") continue;
-      const missing = wanted.filter((address) => isInSet(address) && !installed[name].has(addressKey(address)));
-      this.#change(name, missing, addElements);
-      for (const address of missing) installed[name].set(addressKey(address), address);
-    }
-    return undefined;
+  /** The same, and from here on only flows decided in this epoch are the kernel's, in the same transaction. */
+  async changeEpoch(epoch: number, change: AddressSetChanges): Promise<void> {
+    const nibble = epochBits(epoch);
+    await this.#changeSets(change, nibble, [...replaceEpoch(this.#get().config.mark, nibble), ...flushDenials()]);
+    this.#get().epochNibble = nibble;
   }
 
-  /** Stops diverting what the sets have and `target` lacks. */
-  async removeAddresses(target: AddressSets): Promise<void> {
-    const installed = this.#get();
-    const { config } = installed;
-    if (setNames.some((name) => target[name] !== "all" && config[name] === "all")) {
-      return this.#rebuild({ ...config, ...target }, installed.epochNibble);
-    }
-    for (const name of setNames) {
-      const wanted = target[name];
-      if (wanted === "all") continue;
-      const kept = new Set(wanted.map(addressKey));
-      const superfluous = [...installed[name].values()].filter((address) => !kept.has(addressKey(address)));
-      this.#change(name, superfluous, deleteElements);
-      for (const address of superfluous) installed[name].delete(addressKey(address));
-    }
-    return undefined;
-  }
-
-  /** The bridges to filter inside: those that carry a managed address's network, and those that are named. */
-  bridgesCarrying(managed: AddressSets["managed"], named: readonly string[]): readonly string[] {
-    return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), managed, named);
+  /**
+   * The bridges to filter inside: those that carry a managed address's network, and those that are named. With `among`
+   * only these of the managed addresses are looked at.
+   */
+  bridgesCarrying(named: readonly string[], among?: readonly Address[]): readonly string[] {
+    const { config, managed } = this.#get();
+    const addresses = config.managed === "all" ? config.managed : (among ?? [...managed.values()]);
+    return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), addresses, named);
   }
 
   /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */
@@ -309,24 +292,31 @@ export class Firewall {
     }
   }
 
-  #change(
-    name: "managed" | "output",
-    addresses: readonly Address[],
-    encode: (set: string, addresses: readonly Address[]) => readonly MessageBuilder[],
-  ): void {
-    const messages = ([Family.ipv4, Family.ipv6] as const).flatMap((family) =>
-      encode(
-        `${name}${family}`,
-        addresses.filter((address) => address.family === family),
-      ),
-    );
-    for (let at = 0; at < messages.length; at += MESSAGES_OF_BATCH) {
-      this.#commit(`update the set of ${name} addresses`, messages.slice(at, at + MESSAGES_OF_BATCH));
+  /** What is added comes before `also`, what is removed after it; all of it is one transaction, unless it's huge. */
+  async #changeSets(change: AddressSetChanges, epochNibble: number, also: readonly MessageBuilder[]): Promise<void> {
+    const installed = this.#get();
+    const { config } = installed;
+    if (setNames.some((name) => (change[name] === "all") !== (config[name] === "all"))) {
+      // "All packets" is another shape of the chains, not a set.
+      const target = (name: SetName): AddressSets[SetName] => {
+        const wanted = change[name];
+        return wanted === "all" ? wanted : [...applyDelta(installed[name], wanted).values()];
+      };
+      await this.#rebuild({ ...config, managed: target("managed"), output: target("output") }, epochNibble);
+      return;
     }
+    const added = setNames.flatMap((name) => setMessages(name, deltaOf(change[name]).added, addElements));
+    const removed = setNames.flatMap((name) => setMessages(name, deltaOf(change[name]).removed, deleteElements));
+    const messages = [...added, ...also, ...removed];
+    for (let at = 0; at < messages.length; at += MESSAGES_OF_BATCH) {
+      this.#commit("enforce a change", messages.slice(at, at + MESSAGES_OF_BATCH));
+    }
+    for (const name of setNames) applyDelta(installed[name], deltaOf(change[name]));
   }
 
   #commit(operation: string, messages: readonly MessageBuilder[]): void {
-    if (messages.length > 0) this.#netfilter.request(operation, batch(messages));
+    if (messages.length === 0) return;
+    this.#watch.during(() => this.#netfilter.request(operation, batch(messages)));
   }
 
   #removeTable(family: TableFamily): void {
@@ -398,6 +388,28 @@ function isInSet(address: Address): boolean {
   return address.family !== Family.none;
 }
 
-function widest(a: readonly Address[] | "all", b: readonly Address[] | "all"): readonly Address[] | "all" {
-  return a === "all" || b === "all" ? "all" : [...a, ...b];
+/** Changes the map and returns it. */
+function applyDelta(set: Map<string, Address>, { added, removed }: AddressDelta): Map<string, Address> {
+  for (const address of removed) set.delete(addressKey(address));
+  for (const address of added) if (isInSet(address)) set.set(addressKey(address), address);
+  return set;
+}
+
+const nothing: AddressDelta = { added: [], removed: [] };
+
+function deltaOf(change: AddressChange): AddressDelta {
+  return change === "all" ? nothing : change;
+}
+
+function setMessages(
+  name: SetName,
+  addresses: readonly Address[],
+  encode: (set: string, addresses: readonly Address[]) => readonly MessageBuilder[],
+): readonly MessageBuilder[] {
+  return ([Family.ipv4, Family.ipv6] as const).flatMap((family) =>
+    encode(
+      `${name}${family}`,
+      addresses.filter((address) => address.family === family),
+    ),
+  );
 }

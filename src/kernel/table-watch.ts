@@ -60,6 +60,19 @@ export class TableWatch {
   }
 
   /**
+   * Makes one transaction of ours, which changes only what may change. Where no one else's came in between, what was
+   * intact before is intact after it, and needn't be looked at again.
+   */
+  during<T>(transaction: () => T): T {
+    const wasIntact = this.#generation !== null && this.#askGeneration() === this.#generation;
+    const result = transaction();
+    if (wasIntact && this.#askGeneration() === nextGeneration(this.#generation as number)) {
+      this.#generation = nextGeneration(this.#generation as number);
+    }
+    return result;
+  }
+
+  /**
    * Whether nothing is missing, added or replaced since `adopt`, and what may change is as it must be. Blocks; throws
    * KernelError where the kernel can't be asked.
    */
@@ -111,4 +124,9 @@ export class TableWatch {
     if (failure.errno === ENOENT || failure.errno === EINTR) return null;
     throw netlinkFailure("read the table", failure);
   }
+}
+
+/** The kernel counts transactions in 32 bits and leaves out 0 (nf_tables_commit). */
+function nextGeneration(generation: number): number {
+  return generation === 0xffffffff ? 1 : generation + 1;
 }

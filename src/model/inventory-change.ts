@@ -33,6 +33,19 @@ export interface InventoryChange {
   readonly kubernetes: KubernetesChange;
 }
 
+export const noChange: InventoryChange = {
+  ec2: null,
+  kubernetes: {
+    pods: [],
+    namespaces: [],
+    nodes: [],
+    services: [],
+    networkPolicies: [],
+    adminPolicies: [],
+    hostAddresses: null,
+  },
+};
+
 /** From an empty inventory to this one. */
 export function changeFromNothing({ ec2, kubernetes }: Inventory): InventoryChange {
   const appear = <T>(objects: readonly T[]): Change<T>[] => objects.map((after) => ({ before: null, after }));

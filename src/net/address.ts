@@ -102,6 +102,12 @@ export function addressKey(a: Address): string {
   return `${a.family}:${a.w0}:${a.w1}:${a.w2}:${a.w3}`;
 }
 
+/** The address of an `addressKey`. */
+export function addressOfKey(key: string): Address {
+  const [family = 0, w0 = 0, w1 = 0, w2 = 0, w3 = 0] = key.split(":").map(Number);
+  return { family: family as Family, w0, w1, w2, w3 };
+}
+
 function word(bytes: ArrayLike<number>, at: number): number {
   return (
     (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { changedOwners, ownersOf } from "../../src/agent/owners.ts";
+import { Owners } from "../../src/agent/owners.ts";
 import type { NetworkInterface } from "../../src/model/ec2.ts";
 import { emptyInventory, type Inventory } from "../../src/model/inventory.ts";
+import { changeFromNothing } from "../../src/model/inventory-change.ts";
 import { formatAddress, parseAddress } from "../../src/net/address.ts";
 
 function inventory(rows: Readonly<Record<string, string>>): Inventory {
@@ -31,6 +32,9 @@ test.each([
   ["an address becomes nobody's", { a: "10.0.0.1" }, {}, []],
   ["two swap", { a: "10.0.0.1", b: "10.0.0.2" }, { a: "10.0.0.2", b: "10.0.0.1" }, ["10.0.0.1", "10.0.0.2"]],
 ])("%s", (_, before, after, expected) => {
-  const changed = changedOwners(ownersOf(inventory(before)), ownersOf(inventory(after)));
+  const owners = new Owners();
+  const update = (rows: Readonly<Record<string, string>>) => owners.update(changeFromNothing(inventory(rows)));
+  update(before);
+  const changed = update(after);
   expect(changed.map(formatAddress).sort()).toEqual(expected);
 });

@@ -1,7 +1,7 @@
 /** What users' evaluators threw is told once, with its number. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type EvaluatorFailure, FailureReport } from "../../src/datapath/failure-report.ts";
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { type PreparedEvaluator, prepareEvaluator } from "../../src/evaluators/custom/prepare.ts";
 import { createFlowView } from "../../src/model/flow.ts";
 import { emptyInventory } from "../../src/model/inventory.ts";
@@ -16,7 +16,7 @@ const failing = prepareEvaluator(
   },
   [],
 );
-const programOf = (custom: readonly PreparedEvaluator[]) => compileProgram(emptyInventory, defaultKnobs, 1, custom);
+const programOf = (custom: readonly PreparedEvaluator[]) => compileProgram(emptyInventory, defaultKnobs, custom);
 
 function fail(port: number): never {
   throw `port ${port}`;

@@ -76,7 +76,7 @@ function programOf(answers: Answers, knobs: Partial<Knobs> = {}, reads = everyth
     honoursHeld: name === "sg" && all.sgOnChange === "aws",
     passesRelated: true,
   });
-  return { epoch: 20, knobs: all, stages: [stage("nacl", 0), stage("sg", 1)], evaluators };
+  return { knobs: all, stages: [stage("nacl", 0), stage("sg", 1)], evaluators };
 }
 
 const slab = new ArrayBuffer(4 * (layout.headerWords + 2 * layout.slotWords));

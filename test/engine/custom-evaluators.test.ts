@@ -1,14 +1,16 @@
 /** Users' evaluators in a program: their place, their way to another thread, and what a decision with them costs. */
 import { describe, expect, test } from "vitest";
-import { buildProgram, compileProgram, loadProgram } from "../../src/engine/compile.ts";
+import { Compiler, compileProgram } from "../../src/engine/compiler.ts";
 import { createDecision } from "../../src/engine/decision.ts";
 import { evaluatorNames } from "../../src/engine/evaluators.ts";
 import { Pipeline } from "../../src/engine/pipeline.ts";
 import type { Program } from "../../src/engine/program.ts";
+import { ProgramReader } from "../../src/engine/program-reader.ts";
 import type { CustomEvaluator } from "../../src/evaluators/custom/contract.ts";
 import { prepareEvaluator } from "../../src/evaluators/custom/prepare.ts";
 import { createFlowView, type FlowView, PacketState } from "../../src/model/flow.ts";
 import { emptyInventory } from "../../src/model/inventory.ts";
+import { changeFromNothing } from "../../src/model/inventory-change.ts";
 import { defaultKnobs, type Knobs } from "../../src/model/knobs.ts";
 import { Reason } from "../../src/model/reason.ts";
 import { Verdict } from "../../src/model/verdict.ts";
@@ -21,7 +23,7 @@ function prepare(evaluator: CustomEvaluator) {
 }
 
 function programWith(evaluators: readonly CustomEvaluator[], knobs: Partial<Knobs> = {}): Program {
-  return compileProgram(emptyInventory, { ...defaultKnobs, ...knobs }, 1, evaluators.map(prepare));
+  return compileProgram(emptyInventory, { ...defaultKnobs, ...knobs }, evaluators.map(prepare));
 }
 
 function decide(program: Program, view: FlowView) {
@@ -65,11 +67,13 @@ test("their tables travel to other threads as plain data; one that never arrived
       }),
     }),
   ];
-  const data = structuredClone(buildProgram(emptyInventory, defaultKnobs, 1, custom));
-  const program = loadProgram(data, custom);
+  const { patches } = new Compiler(defaultKnobs, custom).update([changeFromNothing(emptyInventory)]);
+  const program = new ProgramReader(defaultKnobs, custom).apply(structuredClone(patches));
   expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80")).isFlowAccepted).toBe(true);
   expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#81")).isFlowAccepted).toBe(false);
-  const lost = decide(loadProgram({ ...data, custom: [] }, custom), viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80"));
+  const without = patches.map((patch) => ({ ...patch, custom: null }));
+  const incomplete = new ProgramReader(defaultKnobs, custom).apply(without);
+  const lost = decide(incomplete, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80"));
   expect(lost).toMatchObject({ isFlowAccepted: false, isError: true, reason: Reason.error });
 });
 

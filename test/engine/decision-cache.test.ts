@@ -148,7 +148,7 @@ function programOf(seeds: readonly EvaluatorSeed[], onCall: () => void = () => {
     honoursHeld: name === "sg" || name === "k8s",
     passesRelated: true,
   }));
-  return { epoch: 1, knobs: defaultKnobs, evaluators, stages };
+  return { knobs: defaultKnobs, evaluators, stages };
 }
 
 function fill(view: FlowView, seed: FlowSeed): void {

@@ -1,6 +1,6 @@
 /** Differences: what is told is what the pipeline answers differently, no more and no less. */
 import { describe, expect, test } from "vitest";
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { type DiffSide, diffInventories, type FlowChange, type InventoryDiff } from "../../src/engine/diff/diff.ts";
 import { kindOf, renderDiffJson, renderDiffText } from "../../src/engine/diff/render-diff.ts";
 import { listInside, listOutside } from "../../src/engine/matrix/endpoints.ts";

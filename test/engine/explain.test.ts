@@ -1,6 +1,6 @@
 /** What `explain` says of a decision: each key of its JSON, and its words. */
 import { describe, expect, test } from "vitest";
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { Explainer } from "../../src/engine/explain.ts";
 import { readFlow } from "../../src/engine/flow-request.ts";
 import type { Program } from "../../src/engine/program.ts";

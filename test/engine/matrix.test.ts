@@ -1,6 +1,6 @@
 /** The matrix against the pipeline asked about every endpoint and many ports: grouping and cutting lose nothing. */
 import { describe, expect, test } from "vitest";
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { listEndpoints } from "../../src/engine/matrix/endpoints.ts";
 import { FlowJudge } from "../../src/engine/matrix/flow-judge.ts";
 import { flowFamilies } from "../../src/engine/matrix/groups.ts";

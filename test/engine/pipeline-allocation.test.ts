@@ -1,7 +1,7 @@
 /** The packet path allocates nothing: decisions over the examples, counted by the heap's growth. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { createDecision } from "../../src/engine/decision.ts";
 import { Pipeline } from "../../src/engine/pipeline.ts";
 import { copyAddress, createFlowView, PacketState } from "../../src/model/flow.ts";

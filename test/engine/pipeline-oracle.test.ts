@@ -72,7 +72,6 @@ function programOf({ scripts, defaults, errorVerdict, npOnChange, sgOnChange, sg
     return { name: `${stageOf[index]}-${index}`, isStateful, index, compiled: compiledOf(script) };
   });
   return {
-    epoch: 1,
     knobs: { ...defaultKnobs, errorVerdict, npOnChange, sgOnChange, sgIcmpErrors },
     evaluators,
     stages: stageNames.map((name, index) => ({

@@ -57,7 +57,7 @@ export function programOf(
     };
     return stage;
   });
-  return { epoch: 1, knobs: settings, stages: list, evaluators };
+  return { knobs: settings, stages: list, evaluators };
 }
 
 function compile(row: SmallEvaluator, asked: string[]): CompiledEvaluator {

@@ -76,7 +76,7 @@ describe.skipIf(skipReason !== null)(`denied attempts (${skipReason ?? "root"})`
       expect(await outcome(kind, family, l.port + 1000)).toBe("kernel");
     }
     // A change without an epoch, and one with it.
-    await l.firewall.ask({ op: "forgetDenials" });
+    await l.firewall.ask({ op: "changeAddresses" });
     expect(await outcome(kind, family)).toBe("engine");
     expect(await outcome(kind, family)).toBe("kernel");
     await l.publish();

@@ -26,9 +26,15 @@ export interface Seen {
   readonly destinationPort: number;
 }
 
-interface Sets {
-  readonly managed: readonly string[] | "all";
-  readonly output: readonly string[] | "all";
+/** What isn't named stays as it is. */
+interface Changes {
+  readonly managed?: TextDelta | "all";
+  readonly output?: TextDelta | "all";
+}
+
+export interface TextDelta {
+  readonly added?: readonly string[];
+  readonly removed?: readonly string[];
 }
 
 export type Command =
@@ -36,7 +42,8 @@ export type Command =
   | { readonly op: "startQueue"; readonly number?: number; readonly maxLength?: number; readonly failOpen?: boolean }
   | { readonly op: "answer"; readonly byte: number }
   | { readonly op: "publishEpoch" | "sweepEpoch"; readonly epoch: number }
-  | ({ readonly op: "addAddresses" | "removeAddresses" } & Sets)
+  | ({ readonly op: "changeAddresses" } & Changes)
+  | ({ readonly op: "changeEpoch"; readonly epoch: number } & Changes)
   | { readonly op: "enforceBridges"; readonly names: readonly string[] }
   | {
       readonly op:
@@ -48,7 +55,6 @@ export type Command =
         | "areBridgesEnforced"
         | "isIntact"
         | "restore"
-        | "forgetDenials"
         | "links"
         | "addresses"
         | "remove"

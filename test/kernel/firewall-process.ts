@@ -9,10 +9,11 @@ import { Firewall } from "../../src/kernel/firewall.ts";
 import { listAddresses, listLinks } from "../../src/kernel/links.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../src/kernel/netlink-client.ts";
 import { probeKernel } from "../../src/kernel/probe.ts";
+import type { AddressChange } from "../../src/model/address-change.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { defaultMarkLayout } from "../../src/model/mark.ts";
 import { type Address, formatAddress, parseAddress } from "../../src/net/address.ts";
-import type { Command, FirewallText, Seen } from "./firewall-driver.ts";
+import type { Command, FirewallText, Seen, TextDelta } from "./firewall-driver.ts";
 
 const addon = loadAddon();
 const firewall = new Firewall(addon);
@@ -71,6 +72,11 @@ function startQueue(number: number, maxLength: number, failOpen: boolean): void 
   queue = socket;
 }
 
+function changeOf(delta: TextDelta | "all" = {}): AddressChange {
+  if (delta === "all") return delta;
+  return { added: addresses(delta.added ?? []) as Address[], removed: addresses(delta.removed ?? []) as Address[] };
+}
+
 const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { op: K }>) => unknown } = {
   probe: () => probeKernel(addon),
   async install({ config }) {
@@ -102,15 +108,14 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   publishEpoch: ({ epoch }) => firewall.publishEpoch(epoch),
   sweepEpoch: ({ epoch }) => firewall.sweepEpoch(epoch),
   clearDecisions: () => firewall.clearDecisions(),
-  addAddresses: ({ managed, output }) =>
-    firewall.addAddresses({ managed: addresses(managed), output: addresses(output) }),
-  removeAddresses: ({ managed, output }) =>
-    firewall.removeAddresses({ managed: addresses(managed), output: addresses(output) }),
+  changeAddresses: ({ managed, output }) =>
+    firewall.changeAddresses({ managed: changeOf(managed), output: changeOf(output) }),
+  changeEpoch: ({ epoch, managed, output }) =>
+    firewall.changeEpoch(epoch, { managed: changeOf(managed), output: changeOf(output) }),
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
   isIntact: () => firewall.isIntact(),
   restore: () => firewall.restore(),
-  forgetDenials: () => firewall.forgetDenials(),
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),
   addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),

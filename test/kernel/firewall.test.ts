@@ -124,30 +124,43 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     expect(elements("epoch")).toEqual(["0x0a000000"]);
   });
 
-  it("adds and removes addresses by what is wanted, thousands at once", async () => {
+  it("adds and removes addresses, thousands at once", async () => {
     const many = Array.from({ length: 6000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
     const six = Array.from({ length: 3000 }, (_, i) => `fd00::${(i + 1).toString(16)}`);
     await firewall.install({ managed: ["10.0.0.1", "10.0.0.2"] });
-    const target = { managed: ["10.0.0.2", ...many, ...six], output: ["fd00::1"] };
-    await firewall.ask({ op: "addAddresses", ...target });
+    const added = [...many, ...six];
+    await firewall.ask({ op: "changeAddresses", managed: { added }, output: { added: ["fd00::1"] } });
     expect(elements("managed4")).toHaveLength(6002);
     expect(elements("managed6")).toHaveLength(3000);
-    await firewall.ask({ op: "removeAddresses", ...target });
+    await firewall.ask({ op: "changeAddresses", managed: { removed: ["10.0.0.1"] } });
     expect(elements("managed4")).not.toContain("10.0.0.1");
     expect(elements("output6")).toEqual(["fd00::1"]);
-    await firewall.ask({ op: "removeAddresses", managed: ["10.0.0.2"], output: [] });
+    await firewall.ask({ op: "changeAddresses", managed: { removed: added }, output: { removed: ["fd00::1"] } });
     expect(elements("managed4")).toEqual(["10.0.0.2"]);
     expect([elements("managed6"), elements("output6")]).toEqual([[], []]);
+  });
+
+  it("changes addresses and epoch in one transaction, after which the rules are known to be intact", async () => {
+    await firewall.install({ managed: ["10.0.0.1"] });
+    await firewall.ask({ op: "publishEpoch", epoch: 1 });
+    expect(await firewall.ask({ op: "isIntact" })).toBe(true);
+    await firewall.ask({ op: "changeEpoch", epoch: 2, managed: { added: ["10.0.0.2"], removed: ["10.0.0.1"] } });
+    expect([elements("managed4"), elements("epoch")]).toEqual([["10.0.0.2"], ["0x02000000"]]);
+    expect(await firewall.ask({ op: "isIntact" })).toBe(true);
+    n.check(["nft", "add", "element", "inet", "verdictd", "managed4", "{ 10.0.0.3 }"]);
+    await firewall.ask({ op: "changeAddresses", managed: { added: ["10.0.0.4"] } });
+    expect(await firewall.ask({ op: "isIntact" })).toBe(false);
   });
 
   it("goes to all packets and back without forgetting the epoch", async () => {
     await firewall.install({ managed: ["10.0.0.1"] });
     await firewall.ask({ op: "publishEpoch", epoch: 3 });
-    await firewall.ask({ op: "addAddresses", managed: "all", output: ["10.0.0.9"] });
+    await firewall.ask({ op: "changeAddresses", managed: "all", output: { added: ["10.0.0.9"] } });
     expect(ruleset()).toMatch(/chain forward_first \{[^}]*\t\tgoto divert\n/);
     expect(elements("output4")).toEqual(["10.0.0.9"]);
     expect(elements("epoch")).toEqual(["0x03000000"]);
-    await firewall.ask({ op: "removeAddresses", managed: ["10.0.0.1"], output: [] });
+    const back = { managed: { added: ["10.0.0.1"] }, output: { removed: ["10.0.0.9"] } };
+    await firewall.ask({ op: "changeAddresses", ...back });
     expect(ruleset()).not.toMatch(/\t\tgoto divert\n\t\}\n/);
     expect([elements("managed4"), elements("output4"), elements("epoch")]).toEqual([["10.0.0.1"], [], ["0x03000000"]]);
   });

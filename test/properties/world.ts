@@ -1,11 +1,14 @@
 /** A random world: documents, knobs and flows; and how the engine and the reference engine judge it. */
 import fc from "fast-check";
-import { buildProgram, loadProgram } from "../../src/engine/compile.ts";
+import { expect } from "vitest";
+import { Compiler } from "../../src/engine/compiler.ts";
 import type { Explainer } from "../../src/engine/explain.ts";
-import type { Program } from "../../src/engine/program.ts";
+import type { Program, ProgramEvaluator } from "../../src/engine/program.ts";
+import { ProgramReader } from "../../src/engine/program-reader.ts";
 import type { Finding } from "../../src/model/finding.ts";
 import { createFlowView, type FlowView, PacketState } from "../../src/model/flow.ts";
 import type { Inventory } from "../../src/model/inventory.ts";
+import { changeFromNothing } from "../../src/model/inventory-change.ts";
 import { type Knobs, parseKnobs } from "../../src/model/knobs.ts";
 import { directionNames } from "../../src/model/verdict.ts";
 import { parseAddress } from "../../src/net/address.ts";
@@ -148,7 +151,10 @@ export function inventoryOf({ aws, kubernetes }: Documents): Inventory {
 
 /** Through the clone that carries tables to worker threads, so that the tables are what is judged by. */
 export function programOf(given: Pick<World, "knobs"> & Documents): Program {
-  return loadProgram(structuredClone(buildProgram(inventoryOf(given), knobsOf(given), 1)));
+  const knobs = knobsOf(given);
+  const compiler = new Compiler(knobs);
+  const { patches } = compiler.update([changeFromNothing(inventoryOf(given))]);
+  return withWords(new ProgramReader(knobs).apply(structuredClone(patches)), compiler.program);
 }
 
 /** What the engine says of a flow, in the reference engine's words. */
@@ -160,6 +166,19 @@ export function judge(explainer: Explainer, view: FlowView): string {
   if (d.isError) return `error ${place(d.stage, d.direction)}`;
   if (!d.isFlowAccepted) return `deny ${place(d.stage, d.direction)}`;
   return `accept, reply ${d.isReplyAccepted ? "accept" : `deny ${place(d.replyStage, d.replyDirection)}`}`;
+}
+
+/** The words of rules stay on the compiler's thread: another thread's program has none. */
+function withWords(program: Program, own: Program): Program {
+  const dress = (evaluator: ProgramEvaluator): ProgramEvaluator => {
+    const { rules, explain } = own.evaluators[evaluator.index]?.compiled ?? expect.fail(evaluator.name);
+    return { ...evaluator, compiled: { ...evaluator.compiled, rules, ...(explain && { explain }) } };
+  };
+  return {
+    ...program,
+    evaluators: program.evaluators.map(dress),
+    stages: program.stages.map((stage) => ({ ...stage, evaluators: stage.evaluators.map(dress) })),
+  };
 }
 
 export function viewOf(flowGiven: Flow): FlowView {

@@ -2,7 +2,7 @@
  * Documents as users write them through the whole engine: text → files' parser → inventory → program → the pipeline that
  * judges live packets. Verdicts as short sentences.
  */
-import { compileProgram } from "../../src/engine/compile.ts";
+import { compileProgram } from "../../src/engine/compiler.ts";
 import { createDecision, type Decision } from "../../src/engine/decision.ts";
 import { readFlow } from "../../src/engine/flow-request.ts";
 import { type Memory, Pipeline } from "../../src/engine/pipeline.ts";

@@ -1,5 +1,5 @@
 /** What the examples say, asked of the same code that `explain` runs: the expected half of the matrix, and why. */
-import { compileProgram } from "../../engine/compile.ts";
+import { compileProgram } from "../../engine/compiler.ts";
 import { Explainer } from "../../engine/explain.ts";
 import { readFlow } from "../../engine/flow-request.ts";
 import { References } from "../../engine/reference.ts";

@@ -3,53 +3,66 @@ import type { Explanation, PodLookup } from "../../model/evaluator.ts";
 import type { FlowView } from "../../model/flow.ts";
 import { Direction, directionNames, Verdict } from "../../model/verdict.ts";
 import { type Address, equalAddresses, Family, formatAddress } from "../../net/address.ts";
-import { classOfAddress } from "../../net/address-classes.ts";
-import { findEntry } from "../kubernetes/find-entry.ts";
-import { isOwnNode } from "../kubernetes/own-node.ts";
+import { findRule, verdictOfRule } from "../kubernetes/find-rule.ts";
 import { formatTraffic, withPortNumbers } from "../kubernetes/rule-text.ts";
+import {
+  classOfAddress,
+  groupOfClass,
+  isOwnNode,
+  isPodClass,
+  type KubernetesTables,
+  Tier,
+} from "../kubernetes/tables.ts";
 import { trafficKey } from "../kubernetes/traffic-key.ts";
-import type { TierTables } from "./tables.ts";
 
-export function explainTier(tables: TierTables, view: FlowView, direction: Direction, podAt?: PodLookup): Explanation {
+export function explainTier(
+  tables: KubernetesTables,
+  tier: Tier,
+  view: FlowView,
+  direction: Direction,
+  podAt?: PodLookup,
+): Explanation | null {
+  const words = tables.names;
+  if (words === null) return null;
+  const tierName = tier === Tier.admin ? "admin" : "baseline";
   const isEgress = direction === Direction.egress;
   const [subject, peer] = isEgress ? [view.source, view.destination] : [view.destination, view.source];
-  const peerClass = classOfAddress(tables.classes, peer);
-  const subjectClass = classOfAddress(tables.classes, subject);
+  const peerClass = classOfAddress(tables, peer);
+  const subjectClass = classOfAddress(tables, subject);
   const way = isEgress ? "to" : "from";
   const name = directionNames[direction];
-  if (tables.isPod[subjectClass] !== 1)
-    return say(
-      `${nameOf(subject)} is no pod that ${tables.tier === "admin" ? "an admin" : "a baseline"} policy could select`,
-    );
+  if (!isPodClass(tables, subjectClass)) {
+    return say(`${nameOf(subject)} is no pod that ${tier === Tier.admin ? "an" : "a"} ${tierName} policy could select`);
+  }
   if (!view.viaService && equalAddresses(subject, peer)) {
     return say("a pod that talks to its own address is subject to no policy");
   }
-  const rules = isEgress ? tables.egress : tables.ingress;
-  const group = rules.group[subjectClass] as number;
-  if (group === 0) return say(`no ${tables.tier} policy has ${name} rules for the pod`);
-  const entry = findEntry(rules, group, trafficKey(view), peerClass);
+  if (groupOfClass(tables, subjectClass, tier, direction) === 0) {
+    return say(`no ${tierName} policy has ${name} rules for the pod`);
+  }
+  const number = findRule(tables, tier, direction, subjectClass, peerClass, trafficKey(view));
+  const rule = number < 0 ? null : words.describe(number);
   const traffic = `${formatTraffic(view)} ${way} ${nameOf(peer)}`;
-  if (entry < 0) return say(`no ${name} rule of the ${tables.tier} policies for the pod matches ${traffic}`);
-  if (!isEgress && tables.isPod[peerClass] === 0 && isOwnNode(tables.ownNodes, subject, peer)) {
+  if (!rule) return say(`no ${name} rule of the ${tierName} policies for the pod matches ${traffic}`);
+  if (!isEgress && !isPodClass(tables, peerClass) && isOwnNode(tables, subject, peer)) {
     return say(`${nameOf(peer)} is the pod's own node, which no ingress rule matches`);
   }
-  const number = rules.entries.rule[entry] as number;
-  const { policy = "", rule = "" } = tables.refs[number] ?? {};
-  const text = tables.texts[number];
-  const verdict = rules.entries.verdict[entry] as Verdict;
-  const kind = tables.kinds[number];
+  const { policy = "", rule: place = "" } = words.refs[number] ?? {};
+  const { kind, text } = rule;
+  const verdict = verdictOfRule(tables, number) as Verdict;
   const verb = verdict === Verdict.accept ? "accepts" : verdict === Verdict.deny ? "denies" : "passes on";
+  const ports = withPortNumbers(text.ports, view, podAt);
   return {
-    text: `${rule} of ${kind} ${policy} ${verb} ${withPortNumbers(text?.ports ?? "", view, podAt)} ${way} ${text?.peers}`,
+    text: `${place} of ${kind} ${policy} ${verb} ${ports} ${way} ${text.peers}`,
     remedy:
-      verdict === Verdict.deny ? remedyFor(tables, kind === "ClusterNetworkPolicy", policy, rule ?? "", traffic) : null,
+      verdict === Verdict.deny ? remedyFor(tier, kind === "ClusterNetworkPolicy", policy, place ?? "", traffic) : null,
   };
 }
 
-function remedyFor(tables: TierTables, isCluster: boolean, policy: string, rule: string, traffic: string): string {
+function remedyFor(tier: Tier, isCluster: boolean, policy: string, rule: string, traffic: string): string {
   const accept = isCluster ? "Accept" : "Allow";
   const rest =
-    tables.tier === "admin" ? ", or Pass to leave it to NetworkPolicies" : ", or add a NetworkPolicy that allows it";
+    tier === Tier.admin ? ", or Pass to leave it to NetworkPolicies" : ", or add a NetworkPolicy that allows it";
   return `put a rule for ${traffic} in front of ${rule} of ${policy}, with action ${accept}${rest}`;
 }
 

@@ -1,51 +1,30 @@
-/** The policies of one tier as ordered rules, with the words that name and describe them. */
+/** An admin or baseline policy as the ordered rules that the compiler takes, and the words that describe them. */
 import type { AdminPeer, AdminPolicy, AdminRule } from "../../model/admin-policy.ts";
-import type { RuleRef } from "../../model/evaluator.ts";
 import { formatSelector } from "../../model/selector.ts";
 import { type DirectionName, Verdict } from "../../model/verdict.ts";
 import { formatPrefix } from "../../net/prefix.ts";
 import { formatNamespaces, formatPods, formatPorts, type RuleText } from "../kubernetes/rule-text.ts";
+import { Tier } from "../kubernetes/tables.ts";
 import type { PeerTerm, PolicyTerm, RuleTerm } from "../kubernetes/terms.ts";
-
-export interface TierTerms {
-  readonly policies: readonly PolicyTerm[];
-  /** By rule: `egress[2]` where it has no name of its own. */
-  readonly refs: readonly RuleRef[];
-  readonly texts: readonly RuleText[];
-  /** By rule: the policy's kind. */
-  readonly kinds: readonly AdminPolicy["kind"][];
-}
 
 const verdicts = { accept: Verdict.accept, deny: Verdict.deny, pass: Verdict.next } as const;
 
-/** Policies must be in the order in which they are asked (AN-2). */
-export function tierTerms(policies: readonly AdminPolicy[]): TierTerms {
-  const refs: RuleRef[] = [];
-  const texts: RuleText[] = [];
-  const kinds: AdminPolicy["kind"][] = [];
-  const term = (policy: AdminPolicy, direction: DirectionName): RuleTerm[] | null => {
+export function adminPolicyTerm(policy: AdminPolicy): PolicyTerm {
+  const rules = (direction: DirectionName): RuleTerm[] | null => {
     // AN-10.
     if (policy[direction].length === 0) return null;
-    return policy[direction].map((rule, i) => {
-      refs.push({ policy: policy.name, rule: rule.name ?? `${direction}[${i}]` });
-      texts.push(textOf(rule));
-      kinds.push(policy.kind);
-      return {
-        verdict: verdicts[rule.action],
-        peers: rule.peers?.flatMap(peerTerm) ?? null,
-        ports: rule.ports,
-        rule: refs.length - 1,
-      };
-    });
+    return policy[direction].map((rule, i) => ({
+      name: rule.name ?? `${direction}[${i}]`,
+      verdict: verdicts[rule.action],
+      peers: rule.peers?.flatMap(peerTerm) ?? null,
+      ports: rule.ports,
+    }));
   };
   return {
-    policies: policies.map((policy) => ({
-      subject: policy.subject,
-      rules: [term(policy, "egress"), term(policy, "ingress")],
-    })),
-    refs,
-    texts,
-    kinds,
+    tier: policy.tier === "admin" ? Tier.admin : Tier.baseline,
+    name: policy.name,
+    subject: policy.subject,
+    rules: [rules("egress"), rules("ingress")],
   };
 }
 
@@ -57,14 +36,13 @@ function peerTerm(peer: AdminPeer): PeerTerm[] {
     case "nodes":
       return [{ kind: "nodes", nodes: peer.nodes }];
     case "network":
-      // AN-25: pods are in networks, whatever the knob of NetworkPolicy says.
-      return [{ kind: "block", prefix: peer.prefix, except: [], matchesPods: true }];
+      return [{ kind: "block", prefix: peer.prefix, except: [] }];
     case "domain-name":
       return [];
   }
 }
 
-function textOf(rule: AdminRule): RuleText {
+export function adminRuleText(rule: AdminRule): RuleText {
   const peers =
     rule.peers === null ? "anywhere, because the rule is invalid" : rule.peers.map(peerText).join(" or ") || "nowhere";
   return { peers, ports: formatPorts(rule.ports) };

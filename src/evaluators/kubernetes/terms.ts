@@ -5,6 +5,7 @@
 import type { Selector } from "../../model/selector.ts";
 import type { Verdict } from "../../model/verdict.ts";
 import type { Prefix } from "../../net/prefix.ts";
+import type { Tier } from "./tables.ts";
 
 /** Pods of one namespace (its name) or of the namespaces that a selector holds for. */
 export interface PodTerm {
@@ -14,13 +15,8 @@ export interface PodTerm {
 
 export type PeerTerm =
   | { readonly kind: "pods"; readonly pods: PodTerm }
-  | {
-      readonly kind: "block";
-      readonly prefix: Prefix;
-      readonly except: readonly Prefix[];
-      /** Whether pods' own addresses count (NP-37, AN-25). */
-      readonly matchesPods: boolean;
-    }
+  /** Whether pods' own addresses count is the tier's business (NP-37, AN-25). */
+  | { readonly kind: "block"; readonly prefix: Prefix; readonly except: readonly Prefix[] }
   | { readonly kind: "nodes"; readonly nodes: Selector };
 
 export interface PortTerm {
@@ -33,18 +29,21 @@ export interface PortTerm {
 }
 
 export interface RuleTerm {
+  /** `egress[2]` where it has no name of its own. */
+  readonly name: string;
   /** What it answers where it matches. */
   readonly verdict: Verdict;
   /** Null: any peer at all. */
   readonly peers: readonly PeerTerm[] | null;
   /** Null: any traffic at all. Otherwise it never matches ICMP, other protocols or fragments (NP-62, AN-45). */
   readonly ports: readonly PortTerm[] | null;
-  /** Its place in the evaluator's list of rules. */
-  readonly rule: number;
 }
 
 /** `rules` by direction, in order; null where the policy doesn't touch the direction. */
 export interface PolicyTerm {
+  readonly tier: Tier;
+  /** What references call it. */
+  readonly name: string;
   readonly subject: PodTerm;
   readonly rules: readonly [egress: readonly RuleTerm[] | null, ingress: readonly RuleTerm[] | null];
 }

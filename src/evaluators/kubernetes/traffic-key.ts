@@ -1,6 +1,7 @@
 /**
- * Traffic as one number, so that a rule's ports become an interval of numbers: TCP, UDP and SCTP ports side by side, and
- * one last number for everything whose ports can't be compared (other protocols, fragments).
+ * Traffic as one number, so that a rule's ports become intervals of numbers: TCP, UDP and SCTP ports side by side, one
+ * number for everything whose ports can't be compared (other protocols, fragments), and behind them one for each name of
+ * a port that some rule uses.
  */
 import type { FlowView } from "../../model/flow.ts";
 import { Protocol } from "../../net/protocol.ts";
@@ -26,4 +27,9 @@ export function trafficKey(view: FlowView): number {
 /** The first number of a protocol with ports. */
 export function protocolBase(protocol: number): number {
   return protocol === Protocol.tcp ? 0 : protocol === Protocol.udp ? 1 << 16 : 2 << 16;
+}
+
+/** Traffic to the port of this name, by the name's number. */
+export function namedTraffic(name: number): number {
+  return (1 << 18) + name;
 }

@@ -1,6 +1,6 @@
 /** What was read, file by file, so that a scan reads and parses only what changed. */
-import type { FileParts } from "../file-parts.ts";
-import { assembleInventory } from "../inventory-store.ts";
+import { noChange } from "../../model/inventory-change.ts";
+import { InventoryStore } from "../inventory-store.ts";
 import type { FileError } from "./file-error.ts";
 import type { Loaded } from "./loaded.ts";
 import { type KnownFile, readFile } from "./read-file.ts";
@@ -19,14 +19,14 @@ const FILES_AT_ONCE = 32;
 
 export class FileCache {
   readonly #roots: readonly string[];
-  readonly #vpcIds: readonly string[];
+  readonly #store: InventoryStore;
   #files: ReadonlyMap<string, KnownFile> = new Map();
   #state: string | null = null;
   #loaded: Loaded | null = null;
 
   constructor(roots: readonly string[], vpcIds: readonly string[]) {
     this.#roots = roots;
-    this.#vpcIds = vpcIds;
+    this.#store = new InventoryStore(vpcIds);
   }
 
   /** Never rejects for what lies in the directories. One at a time. */
@@ -43,25 +43,25 @@ export class FileCache {
     }
     const state = JSON.stringify([[...files].map(([path, file]) => [path, file.digest]), tree.errors]);
     const isChanged = state !== this.#state;
+    for (const path of this.#files.keys()) if (!files.has(path)) this.#store.set(path, null);
+    for (const [path, { content }] of files) {
+      if (content !== this.#files.get(path)?.content) this.#store.set(path, "error" in content ? null : content.parts);
+    }
     this.#files = files;
     this.#state = state;
-    if (isChanged || !this.#loaded) this.#loaded = assemble(files.values(), tree.errors, this.#vpcIds);
+    if (isChanged || !this.#loaded) this.#loaded = this.#load(tree.errors);
     return { loaded: this.#loaded, isChanged, directories: tree.directories };
+  }
+
+  #load(treeErrors: readonly FileError[]): Loaded {
+    const errors = [...treeErrors];
+    for (const { content } of this.#files.values()) if ("error" in content) errors.push(content.error);
+    errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+    return { store: this.#store, change: errors.length > 0 ? noChange : this.#store.commit(), errors };
   }
 
   #read({ path, version }: FoundFile): KnownFile | Promise<KnownFile | null> {
     const known = this.#files.get(path) ?? null;
     return known?.isSettled && known.version === version ? known : readFile(path, known);
   }
-}
-
-function assemble(files: Iterable<KnownFile>, treeErrors: readonly FileError[], vpcIds: readonly string[]): Loaded {
-  const parts: FileParts[] = [];
-  const errors = [...treeErrors];
-  for (const { content } of files) {
-    if ("error" in content) errors.push(content.error);
-    else parts.push(content.parts);
-  }
-  errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
-  return { inventory: assembleInventory(parts, vpcIds), errors };
 }

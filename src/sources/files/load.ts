@@ -2,10 +2,20 @@
  * Directories → inventory, once. A file that can't be used is an error of the whole: its caller keeps what is in force,
  * or doesn't start.
  */
+import type { Inventory } from "../../model/inventory.ts";
 import { FileCache } from "./file-cache.ts";
-import type { Loaded } from "./loaded.ts";
+import type { FileError } from "./file-error.ts";
+
+export interface LoadedInventory {
+  readonly inventory: Inventory;
+  readonly errors: readonly FileError[];
+}
 
 /** Reads everything; never throws for what the files hold. */
-export async function loadInventory(roots: readonly string[], vpcIds: readonly string[] = []): Promise<Loaded> {
-  return (await new FileCache(roots, vpcIds).scan()).loaded;
+export async function loadInventory(
+  roots: readonly string[],
+  vpcIds: readonly string[] = [],
+): Promise<LoadedInventory> {
+  const { store, errors } = (await new FileCache(roots, vpcIds).scan()).loaded;
+  return { inventory: store.inventory(), errors };
 }

@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { builtinEvaluators } from "../../engine/evaluators.ts";
+import { evaluatorNames } from "../../engine/evaluators.ts";
 import { ContractError } from "../../evaluators/custom/failures.ts";
 import { type PreparedEvaluator, prepareEvaluator } from "../../evaluators/custom/prepare.ts";
 import type { Inventory } from "../../model/inventory.ts";
@@ -32,7 +32,7 @@ export async function loadModules(paths: readonly string[], problems: string[]):
   }
   const modules: LoadedModule[] = [];
   for (const path of paths) {
-    const taken = [...builtinEvaluators, ...modules.map((module) => module.evaluator)].map(({ name }) => name);
+    const taken = evaluatorNames(modules.map((module) => module.evaluator));
     const url = pathToFileURL(resolve(path)).href;
     try {
       refuseUnfit(path);

@@ -7,7 +7,7 @@ import { type DatasetSpec, generateDataset, sharesOf } from "../../../src/cli/be
 import { changedPod, changedPolicy, changeFiles, podElsewhere } from "../../../src/cli/bench/dataset/lab-objects.ts";
 import { changeFile, writeDataset } from "../../../src/cli/bench/dataset/write-dataset.ts";
 import { clientAddress, pairCount, ports, serverAddress, visitorAddress } from "../../../src/cli/bench/topology.ts";
-import { compileProgram } from "../../../src/engine/compile.ts";
+import { compileProgram } from "../../../src/engine/compiler.ts";
 import { Explainer } from "../../../src/engine/explain.ts";
 import { readFlow } from "../../../src/engine/flow-request.ts";
 import { References } from "../../../src/engine/reference.ts";

@@ -1,7 +1,7 @@
 /** All rules together, and the README's list of them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { compileProgram } from "../../../src/engine/compile.ts";
+import { compileProgram } from "../../../src/engine/compiler.ts";
 import { lint } from "../../../src/engine/lint/lint.ts";
 import { defaultKnobs } from "../../../src/model/knobs.ts";
 import { closed, inventoryOf, pod } from "../inventories.ts";

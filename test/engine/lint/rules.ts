@@ -1,5 +1,5 @@
 /** One lint rule on an inventory of documents: its findings in few words. */
-import { compileProgram } from "../../../src/engine/compile.ts";
+import { compileProgram } from "../../../src/engine/compiler.ts";
 import type { LintRule } from "../../../src/engine/lint/rule.ts";
 import type { Finding } from "../../../src/model/finding.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";

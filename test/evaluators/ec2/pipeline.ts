@@ -1,6 +1,6 @@
 /** Test-only: inventories from AWS JSON, packets and verdicts in words of people. */
 import { expect } from "vitest";
-import { compileProgram } from "../../../src/engine/compile.ts";
+import { compileProgram } from "../../../src/engine/compiler.ts";
 import type { Decision } from "../../../src/engine/decision.ts";
 import { type Attribution, Explainer } from "../../../src/engine/explain.ts";
 import type { Program } from "../../../src/engine/program.ts";

@@ -4,12 +4,11 @@ import { describe, expect, test } from "vitest";
 import { networkPolicyEvaluator } from "../../../src/evaluators/network-policy/evaluator.ts";
 import type { Explanation } from "../../../src/model/evaluator.ts";
 import { createFlowView, fillFlowView } from "../../../src/model/flow.ts";
-import { defaultKnobs } from "../../../src/model/knobs.ts";
 import { Direction } from "../../../src/model/verdict.ts";
 import { type Address, addressKey, parseAddress } from "../../../src/net/address.ts";
 import { parseProtocol } from "../../../src/net/protocol.ts";
 import { cluster, label, policy } from "./cluster.ts";
-import { inventoryOfObjects, stageOf } from "./stage.ts";
+import { inventoryOfObjects, stageOf, tablesOf } from "./stage.ts";
 
 const odd = {
   apiVersion: "v1",
@@ -41,7 +40,7 @@ function explain(objects: readonly unknown[], text: string, direction: Direction
     viaService: false,
     isFragment: false,
   });
-  const compiled = networkPolicyEvaluator.compile(inventory, defaultKnobs);
+  const compiled = networkPolicyEvaluator.load(tablesOf(inventory));
   return compiled.explain?.(view, direction, (address) => pods.get(addressKey(address)) ?? null) as Explanation;
 }
 

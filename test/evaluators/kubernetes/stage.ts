@@ -1,11 +1,15 @@
 /** The `k8s` stage alone, as tests need it: objects as text in, the verdict of a flow in human words out. */
 import { adminPolicyEvaluator, baselinePolicyEvaluator } from "../../../src/evaluators/admin-policy/evaluator.ts";
+import { PolicyIndex } from "../../../src/evaluators/kubernetes/policy-index.ts";
+import { KubernetesReader } from "../../../src/evaluators/kubernetes/policy-reader.ts";
+import type { KubernetesTables } from "../../../src/evaluators/kubernetes/tables.ts";
 import { networkPolicyEvaluator } from "../../../src/evaluators/network-policy/evaluator.ts";
-import type { BuiltinEvaluator, CompiledEvaluator, RuleRef } from "../../../src/model/evaluator.ts";
+import type { CompiledEvaluator, RuleRef } from "../../../src/model/evaluator.ts";
 import type { Finding } from "../../../src/model/finding.ts";
 import { createFlowView, type Flow, type FlowView, fillFlowView } from "../../../src/model/flow.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";
 import { emptyInventory } from "../../../src/model/inventory.ts";
+import { changeFromNothing } from "../../../src/model/inventory-change.ts";
 import { defaultKnobs, type Knobs } from "../../../src/model/knobs.ts";
 import { indexPodNames, type PodNames } from "../../../src/model/pod-names.ts";
 import { Reason, type ReasonName, reasonNames } from "../../../src/model/reason.ts";
@@ -55,13 +59,14 @@ export interface Stage {
   addressOf(ref: string, peer?: string): Address;
 }
 
-export function createStage(inventory: Inventory, knobs: Partial<Knobs> = {}): Stage {
-  const settings = { ...defaultKnobs, ...knobs };
-  const tiers = [
-    loadCloned(adminPolicyEvaluator, inventory, settings),
-    loadCloned(networkPolicyEvaluator, inventory, settings),
-    loadCloned(baselinePolicyEvaluator, inventory, settings),
-  ];
+export function createStage(
+  inventory: Inventory,
+  knobs: Partial<Knobs> = {},
+  tables: KubernetesTables = tablesOf(inventory, { ...defaultKnobs, ...knobs }),
+): Stage {
+  const tiers = [adminPolicyEvaluator, networkPolicyEvaluator, baselinePolicyEvaluator].map((evaluator) => {
+    return { name: evaluator.name, compiled: evaluator.load(tables) };
+  });
   const view = createFlowView();
   const refs = indexPodNames(inventory.kubernetes.pods);
 
@@ -123,9 +128,13 @@ export function summary({ verdict, decidedBy: by }: Answer): string {
   return `${verdict} ${by.direction} ${by.evaluator} ${by.reason}${rule}`;
 }
 
-/** As it is used: the tables travel between threads. */
-function loadCloned<T>(evaluator: BuiltinEvaluator<T>, inventory: Inventory, knobs: Knobs) {
-  return { name: evaluator.name, compiled: evaluator.load(structuredClone(evaluator.build(inventory, knobs))) };
+/** As it is used: the tables travel between threads, without the words. */
+export function tablesOf(inventory: Inventory, knobs: Knobs = defaultKnobs): KubernetesTables {
+  const index = new PolicyIndex(knobs);
+  const { patch } = index.update(changeFromNothing(inventory).kubernetes);
+  const reader = new KubernetesReader(knobs);
+  reader.apply(structuredClone(patch));
+  return { ...reader.tables, names: index.tables.names };
 }
 
 function stepOf(

@@ -1,13 +1,23 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Inventory } from "../../../src/model/inventory.ts";
+import type { FileError } from "../../../src/sources/files/file-error.ts";
 import { FileSource } from "../../../src/sources/files/file-source.ts";
 import type { Loaded } from "../../../src/sources/files/loaded.ts";
 import { groupDocument, makeDirectory, policyDocument, writeFiles } from "./temporary-directory.ts";
 
+/** What the files said at one moment. */
+interface State {
+  readonly inventory: Inventory;
+  readonly errors: readonly FileError[];
+}
+
+const stateOf = ({ store, errors }: Loaded): State => ({ inventory: store.inventory(), errors });
+
 /** A watched source, and what it told. */
 class Watched {
-  readonly calls: Loaded[] = [];
+  readonly calls: State[] = [];
   readonly source: FileSource;
   #wake: () => void = () => {};
 
@@ -17,10 +27,10 @@ class Watched {
   }
 
   /** Resolves when the first scan is done: `load` waits for the scans before it. */
-  async start(): Promise<Loaded> {
-    const loaded = await this.source.load();
+  async start(): Promise<State> {
+    const loaded = stateOf(await this.source.load());
     this.source.watch((changed) => {
-      this.calls.push(changed);
+      this.calls.push(stateOf(changed));
       this.#wake();
     });
     await this.source.load();
@@ -28,7 +38,7 @@ class Watched {
   }
 
   /** The first state told that meets the condition; the test's time limit ends the waiting. */
-  async until(condition: (loaded: Loaded) => boolean): Promise<Loaded> {
+  async until(condition: (loaded: State) => boolean): Promise<State> {
     for (;;) {
       const last = this.calls.at(-1);
       if (last && condition(last)) return last;
@@ -38,12 +48,12 @@ class Watched {
     }
   }
 
-  untilNames(...names: string[]): Promise<Loaded> {
+  untilNames(...names: string[]): Promise<State> {
     return this.until((loaded) => loaded.errors.length === 0 && namesOf(loaded).join() === names.join());
   }
 }
 
-function namesOf({ inventory }: Loaded): string[] {
+function namesOf({ inventory }: State): string[] {
   return [...inventory.ec2.securityGroups.map((g) => g.id), ...inventory.kubernetes.networkPolicies.map((p) => p.name)];
 }
 
@@ -164,7 +174,7 @@ describe("changes that are told", () => {
     await source.load();
     writeFiles(root, { "a.json": groupDocument("sg-2") });
     const changed = await new Promise<Loaded>((resolve) => source.watch(resolve));
-    expect(namesOf(changed)).toEqual(["sg-2"]);
+    expect(namesOf(stateOf(changed))).toEqual(["sg-2"]);
   });
 });
 

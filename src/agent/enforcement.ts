@@ -1,0 +1,179 @@
+/**
+ * Keeping the kernel and the workers in step with the policies: one change after the other, and rules that others
+ * removed put back in between.
+ *
+ * ```
+ *  a change of few addresses   workers switch → addresses in, denials forgotten → flows of those addresses undecided
+ *                              → addresses out
+ *  any other change            the next epoch's value swept → workers switch → addresses in → epoch → addresses out
+ * ```
+ *
+ * Workers first: from their answer on, no verdict of the policies before is on its way (DESIGN of epochs:
+ * ARCHITECTURE.md 5).
+ */
+import { setTimeout } from "node:timers/promises";
+import type { Datapath } from "../datapath/datapath.ts";
+import type { Firewall } from "../kernel/firewall.ts";
+import type { NetworkInterface } from "../model/ec2.ts";
+import { epochBits } from "../model/epoch.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { BridgeKeeper } from "./bridge-keeper.ts";
+import type { PolicyUpdate } from "./policy/protocol.ts";
+import type { RulesGuard } from "./rules-guard.ts";
+
+const ATTEMPTS = 3;
+const RETRY_MS = 50;
+
+export interface EnforcementParts {
+  readonly firewall: Firewall;
+  readonly datapath: Datapath;
+  readonly rules: RulesGuard;
+  readonly bridges: BridgeKeeper;
+  readonly log: Logger;
+}
+
+export interface EnforcementListeners {
+  /** A change is in force. */
+  readonly onEpoch: (epoch: number) => void;
+  /** The workers and the kernel have what an update brought: the next one may come. */
+  readonly onApplied: () => void;
+  readonly onFatal: (error: Error, areRulesInForce: boolean) => void;
+}
+
+export class Enforcement {
+  readonly #parts: EnforcementParts;
+  readonly #listeners: EnforcementListeners;
+  #interfaces: readonly NetworkInterface[];
+  #epoch = 1;
+  /** What the ct marks count by; it changes only with changes that aren't about few addresses. */
+  #generation = 1;
+  #update: PolicyUpdate | null = null;
+  #running: Promise<void> | null = null;
+  #isStopping = false;
+
+  /** Epoch 1 is in force. */
+  constructor(parts: EnforcementParts, interfaces: readonly NetworkInterface[], listeners: EnforcementListeners) {
+    this.#parts = parts;
+    this.#interfaces = interfaces;
+    this.#listeners = listeners;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** At most one at a time: the next one after `onApplied`. */
+  apply(update: PolicyUpdate): void {
+    this.#update = update;
+    this.#run(() => this.#applyAll());
+  }
+
+  /** Anybody may take our rules away, and the kernel tells nobody who doesn't ask. */
+  checkRules(): void {
+    if (!this.#isIdle()) return;
+    if (!this.#parts.rules.check()) this.#run(() => this.#applyAll());
+  }
+
+  checkBridges(): void {
+    if (this.#isIdle()) this.#parts.bridges.check();
+  }
+
+  /** Endpoints become known to the bridges and neighbour tables as they speak. */
+  checkSources(): void {
+    if (!this.#isIdle()) return;
+    this.#run(async () => {
+      try {
+        await this.#parts.firewall.checkSources(this.#interfaces);
+      } catch (error) {
+        this.#parts.log.error({ err: error }, "the source check could not be brought up to date");
+      }
+    });
+  }
+
+  /** Resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#running;
+  }
+
+  #isIdle(): boolean {
+    return this.#running === null && !this.#isStopping;
+  }
+
+  /** What changes the kernel runs alone; what came meanwhile follows. */
+  #run(work: () => Promise<void>): void {
+    if (this.#isStopping) return;
+    this.#running ??= work().finally(() => {
+      this.#running = null;
+      if (this.#update !== null) this.#run(() => this.#applyAll());
+    });
+  }
+
+  /** Damaged rules first: a change needs them whole. Three failures in a row, of either, are the end. */
+  async #applyAll(): Promise<void> {
+    const { rules, log } = this.#parts;
+    for (let attempt = 1; (rules.isDamaged || this.#update !== null) && !this.#isStopping; ) {
+      const update = rules.isDamaged ? null : this.#update;
+      try {
+        if (update === null) {
+          await rules.restore();
+          continue;
+        }
+        await this.#apply(update, attempt > 1);
+        this.#update = null;
+        attempt = 1;
+        this.#listeners.onApplied();
+      } catch (error) {
+        const what = update === null ? "the rules could not be put back" : "a change could not be enforced";
+        log.error({ err: error, attempt }, what);
+        const areInForce = rules.check();
+        if (attempt++ >= ATTEMPTS) {
+          this.#isStopping = true;
+          this.#listeners.onFatal(new Error(`${what}: ${error instanceof Error ? error.message : error}`), areInForce);
+          return;
+        }
+        await setTimeout(RETRY_MS);
+      }
+    }
+  }
+
+  /** `isAgain`: it failed halfway, so that nobody knows what has been decided by what. */
+  async #apply(update: PolicyUpdate, isAgain: boolean): Promise<void> {
+    const { firewall, datapath, bridges, log } = this.#parts;
+    const { affected, managed, output, newOwners, interfaces } = update;
+    const startMs = performance.now();
+    const isWide = isAgain || affected === "all";
+    // A number is never given twice, also to a change that fails: packets may carry it already.
+    if (isWide) this.#generation++;
+    if (isWide) firewall.sweepEpoch(this.#generation);
+    await datapath.useProgram(update.patches, epochBits(this.#generation));
+    firewall.clearHeld(newOwners);
+    if (isWide) {
+      await firewall.changeEpoch(this.#generation, { managed, output });
+    } else {
+      await firewall.changeAddresses({ managed, output });
+      firewall.resetFlows(affected);
+    }
+    bridges.follow(managed);
+    if (interfaces !== null) {
+      this.#interfaces = interfaces;
+      await firewall.checkSources(interfaces);
+    }
+    this.#epoch++;
+    log.info(
+      {
+        epoch: this.#epoch,
+        managed: update.managedCount,
+        affected: isWide ? "all" : affected.length,
+        compileMs: round(update.compileMs),
+        enforceMs: round(performance.now() - startMs),
+      },
+      "enforcing a change",
+    );
+    this.#listeners.onEpoch(this.#epoch);
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

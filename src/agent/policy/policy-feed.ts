@@ -1,0 +1,146 @@
+/**
+ * Changes of the inventory, compiled and handed on one update at a time: what comes while an update is being applied
+ * waits, and goes with the next one.
+ */
+import { Compiler } from "../../engine/compiler.ts";
+import { describeThrown } from "../../evaluators/custom/failures.ts";
+import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
+import type { InventoryChange } from "../../model/inventory-change.ts";
+import type { Knobs } from "../../model/knobs.ts";
+import { type Address, addressKey } from "../../net/address.ts";
+import type { Loaded } from "../../sources/files/loaded.ts";
+import type { InventoryStore } from "../../sources/inventory-store.ts";
+import { Owners } from "../owners.ts";
+import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
+
+/** How long after the last change the inventory is looked over as a whole. */
+const REPORT_DELAY_MS = 250;
+
+const policyKinds = ["securityGroups", "networkAcls", "networkPolicies", "adminPolicies"] as const;
+
+export interface PolicyParts {
+  readonly store: InventoryStore;
+  readonly knobs: Knobs;
+  /** Users' own. */
+  readonly evaluators: readonly PreparedEvaluator[];
+}
+
+export class PolicyFeed {
+  readonly #evaluators: readonly PreparedEvaluator[];
+  readonly #told = new Map<PreparedEvaluator, number>();
+  readonly #store: InventoryStore;
+  readonly #compiler: Compiler;
+  readonly #readHostAddresses: () => readonly Address[];
+  readonly #say: (message: PolicyMessage) => void;
+  readonly #owners = new Owners();
+  #hostAddresses = "";
+  #waiting: InventoryChange[] = [];
+  #isApplying = true;
+  #hasErrors = false;
+  #hasBegun = false;
+  #reportTimer: NodeJS.Timeout | null = null;
+
+  constructor(
+    { store, knobs, evaluators }: PolicyParts,
+    readHostAddresses: () => readonly Address[],
+    say: (message: PolicyMessage) => void,
+  ) {
+    this.#store = store;
+    this.#evaluators = evaluators;
+    this.#compiler = new Compiler(knobs, evaluators, () => store.inventory());
+    this.#readHostAddresses = readHostAddresses;
+    this.#say = say;
+  }
+
+  /** The files were looked at again. */
+  onChange({ change, errors }: Pick<Loaded, "change" | "errors">): void {
+    if (errors.length > 0 || this.#hasErrors) this.#say({ kind: "errors", errors });
+    this.#hasErrors = errors.length > 0;
+    this.add(change);
+    this.#give();
+    this.#reportSoon();
+  }
+
+  /** The first one counts even where there is nothing in it. */
+  add(change: InventoryChange): void {
+    if (!this.#hasBegun || !isEmpty(change)) this.#waiting.push(change);
+    this.#hasBegun = true;
+  }
+
+  /** The agent has the update before this. */
+  applied(): void {
+    this.#compiler.release();
+    this.#isApplying = false;
+    this.#give();
+  }
+
+  /** Everything that waits, as one update. */
+  take(): PolicyUpdate {
+    const startMs = performance.now();
+    const hostAddresses = this.#hostChange();
+    const changes = this.#waiting.map((change, i) =>
+      i > 0 ? change : { ...change, kubernetes: { ...change.kubernetes, hostAddresses } },
+    );
+    this.#waiting = [];
+    this.#isApplying = true;
+    const newOwners = changes.flatMap((change) => this.#owners.update(change));
+    const update = this.#compiler.update(changes);
+    this.#tellFailures();
+    return {
+      ...update,
+      managedCount: this.#compiler.managedCount,
+      newOwners,
+      interfaces: changes.findLast(({ ec2 }) => ec2 !== null)?.ec2?.interfaces ?? null,
+      compileMs: performance.now() - startMs,
+    };
+  }
+
+  report(): InventoryReport {
+    const sizes = this.#store.sizes();
+    const holdsPolicies = policyKinds.some((kind) => sizes[kind] > 0);
+    return { sizes, findings: this.#store.findings(), holdsPolicies, managed: this.#compiler.managedCount };
+  }
+
+  close(): void {
+    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    this.#reportTimer = null;
+  }
+
+  #give(): void {
+    if (this.#isApplying || this.#waiting.length === 0) return;
+    this.#say({ kind: "update", update: this.take() });
+  }
+
+  /** What users' evaluators threw while they were made. */
+  #tellFailures(): void {
+    for (const evaluator of this.#evaluators) {
+      const { count, error } = evaluator.failures;
+      const told = this.#told.get(evaluator) ?? 0;
+      this.#told.set(evaluator, count);
+      if (count === told) continue;
+      const failure = { evaluator: evaluator.name, count: count - told, message: describeThrown(error) };
+      this.#say({ kind: "failure", failure });
+    }
+  }
+
+  #reportSoon(): void {
+    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    this.#reportTimer = setTimeout(() => {
+      this.#reportTimer = null;
+      this.#say({ kind: "report", report: this.report() });
+    }, REPORT_DELAY_MS);
+  }
+
+  /** All addresses of this host where they aren't what they were. */
+  #hostChange(): readonly Address[] | null {
+    const addresses = this.#readHostAddresses();
+    const keys = addresses.map(addressKey).sort().join();
+    if (keys === this.#hostAddresses) return null;
+    this.#hostAddresses = keys;
+    return addresses;
+  }
+}
+
+function isEmpty({ ec2, kubernetes }: InventoryChange): boolean {
+  return ec2 === null && Object.values(kubernetes).every((list) => list === null || list.length === 0);
+}

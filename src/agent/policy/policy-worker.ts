@@ -1,0 +1,44 @@
+/** The thread that reads the files, compiles what they say, and tells the agent what came of it. */
+import { parentPort, workerData } from "node:worker_threads";
+import { loadAddon } from "../../kernel/addon-loader.ts";
+import { readHostAddresses } from "../../kernel/links.ts";
+import { FileSource } from "../../sources/files/file-source.ts";
+import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
+import { PolicyFeed } from "./policy-feed.ts";
+import type { PolicyMessage, PolicyOptions, PolicyRequest } from "./protocol.ts";
+
+const port = parentPort;
+if (port === null) throw new Error("agent/policy/policy-worker is started as a worker thread");
+const { directories, vpcs, knobs, modules: paths } = workerData as PolicyOptions;
+const say = (message: PolicyMessage): void => port.postMessage(message);
+
+const addon = loadAddon();
+const problems: string[] = [];
+const modules = await loadModules(paths, problems);
+const source = new FileSource(directories, vpcs);
+const startMs = performance.now();
+const { store, change, errors } = await source.load();
+const readMs = performance.now() - startMs;
+if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
+const feed = new PolicyFeed(
+  { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator) },
+  () => readHostAddresses(addon),
+  say,
+);
+feed.add(change);
+const isUsable = errors.length + problems.length === 0;
+say({ kind: "loaded", update: isUsable ? feed.take() : null, report: feed.report(), errors, problems, readMs });
+
+let isWatching = false;
+port.on("message", (request: PolicyRequest) => {
+  if (request.kind === "stop") {
+    source.close();
+    feed.close();
+    port.close();
+    return;
+  }
+  feed.applied();
+  if (isWatching) return;
+  isWatching = true;
+  source.watch((loaded) => feed.onChange(loaded));
+});

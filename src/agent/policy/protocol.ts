@@ -1,0 +1,72 @@
+/**
+ * What the agent and the policy thread say to each other. The thread gives one update at a time: the next one follows
+ * when the agent has said `applied`, and holds everything that came meanwhile.
+ */
+
+import type { EvaluatorFailure } from "../../datapath/failure-report.ts";
+import type { ProgramPatch } from "../../engine/program.ts";
+import type { AddressChange } from "../../model/address-change.ts";
+import type { NetworkInterface } from "../../model/ec2.ts";
+import type { Finding } from "../../model/finding.ts";
+import type { Knobs } from "../../model/knobs.ts";
+import type { Address } from "../../net/address.ts";
+import type { FileError } from "../../sources/files/file-error.ts";
+
+export interface PolicyOptions {
+  readonly directories: readonly string[];
+  /** Of EC2, these VPCs alone; all where there are none. */
+  readonly vpcs: readonly string[];
+  readonly knobs: Knobs;
+  /** Users' own evaluators: the files that `run` has loaded before, without a complaint. */
+  readonly modules: readonly string[];
+}
+
+/** What has to be done so that the kernel and the workers enforce what the files say now. */
+export interface PolicyUpdate {
+  readonly patches: readonly ProgramPatch[];
+  /** Addresses whose flows may be judged otherwise than before; `all` where they can't be named. */
+  readonly affected: readonly Address[] | "all";
+  readonly managed: AddressChange;
+  readonly output: AddressChange;
+  /** How many addresses are managed after it. */
+  readonly managedCount: number | "all";
+  /** Addresses that somebody has now who didn't have them before. */
+  readonly newOwners: readonly Address[];
+  /** The interfaces of EC2; null: the same as before. */
+  readonly interfaces: readonly NetworkInterface[] | null;
+  /** Milliseconds of the thread. */
+  readonly compileMs: number;
+}
+
+/** What there is to be said of the inventory in force. */
+export interface InventoryReport {
+  /** Resources by kind. */
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly findings: readonly Finding[];
+  /** There are policies, whomever they are for. */
+  readonly holdsPolicies: boolean;
+  /** How many addresses they are about. */
+  readonly managed: number | "all";
+}
+
+export type PolicyRequest = { readonly kind: "applied" } | { readonly kind: "stop" };
+
+export type PolicyMessage =
+  | {
+      readonly kind: "loaded";
+      /** Null where there are errors or problems. */
+      readonly update: PolicyUpdate | null;
+      readonly report: InventoryReport;
+      readonly errors: readonly FileError[];
+      /** Evaluators of users that can't be made for this inventory. */
+      readonly problems: readonly string[];
+      /** Milliseconds in which the files were read, parsed and converted. */
+      readonly readMs: number;
+    }
+  | { readonly kind: "update"; readonly update: PolicyUpdate }
+  /** Some time after a change: it costs as much as there is. */
+  | { readonly kind: "report"; readonly report: InventoryReport }
+  /** Files that can't be used, as of now; none: all can. The inventory in force stays while there are some. */
+  | { readonly kind: "errors"; readonly errors: readonly FileError[] }
+  /** A user's evaluator threw while it was made. */
+  | { readonly kind: "failure"; readonly failure: EvaluatorFailure };

@@ -1,0 +1,58 @@
+/** What the evaluators of the Kubernetes tiers have in common: they ask the same tables, which a PolicyIndex makes. */
+import {
+  type CompiledEvaluator,
+  type Evaluator,
+  type Explanation,
+  type PodLookup,
+  Reads,
+} from "../../model/evaluator.ts";
+import type { FlowView } from "../../model/flow.ts";
+import { Direction, type Verdict } from "../../model/verdict.ts";
+import { equalAddresses } from "../../net/address.ts";
+import { classOfAddress, groupOfClass, isOwnNode, isPodClass, type KubernetesTables, type Tier } from "./tables.ts";
+
+export interface KubernetesEvaluator extends Pick<Evaluator, "name" | "stage" | "isStateful"> {
+  /** The answers follow the tables as they change. */
+  load(tables: KubernetesTables): CompiledEvaluator;
+}
+
+type Judge = (tables: KubernetesTables, tier: Tier, view: FlowView, direction: Direction) => Verdict;
+type Explain = (
+  tables: KubernetesTables,
+  tier: Tier,
+  view: FlowView,
+  direction: Direction,
+  podAt?: PodLookup,
+) => Explanation | null;
+
+export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: Explain): KubernetesEvaluator {
+  const load = (tables: KubernetesTables): CompiledEvaluator => ({
+    // Addresses: the same pod (NP-58, AN-31) and the own node (NP-56, AN-60) are no matter of classes.
+    reads:
+      Reads.sourceClass |
+      Reads.destinationClass |
+      Reads.protocol |
+      Reads.destinationPort |
+      Reads.passage |
+      Reads.addresses,
+    rules: tables.names?.refs ?? [],
+    classOf: (address) => classOfAddress(tables, address),
+    evaluateEgress: (view) => judge(tables, tier, view, Direction.egress),
+    evaluateIngress: (view) => judge(tables, tier, view, Direction.ingress),
+    isSubject: (c, direction) => groupOfClass(tables, c, tier, direction) !== 0,
+    relationOf: (view) => relationOf(tables, view),
+    explain: (view, direction, podAt) => explain(tables, tier, view, direction, podAt),
+  });
+  return { name, stage: "k8s", isStateful: true, load };
+}
+
+/** Bits: the same address twice; the destination is of the source's own node; the source of the destination's. */
+function relationOf(tables: KubernetesTables, view: FlowView): number {
+  const { source, destination } = view;
+  if (equalAddresses(source, destination)) return 1;
+  const isSourcePod = isPodClass(tables, view.sourceClass);
+  const isDestinationPod = isPodClass(tables, view.destinationClass);
+  if (isSourcePod === isDestinationPod) return 0;
+  if (isSourcePod) return isOwnNode(tables, source, destination) ? 2 : 0;
+  return isOwnNode(tables, destination, source) ? 4 : 0;
+}

@@ -1,0 +1,299 @@
+/**
+ * Change by change the same as from nothing: verdict, reason, rule and words, through patches to another thread's tables;
+ * and what an update says of addresses is true.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { PolicyIndex } from "../../../src/evaluators/kubernetes/policy-index.ts";
+import { KubernetesReader } from "../../../src/evaluators/kubernetes/policy-reader.ts";
+import type { KubernetesTables } from "../../../src/evaluators/kubernetes/tables.ts";
+import type { Flow } from "../../../src/model/flow.ts";
+import type { Inventory } from "../../../src/model/inventory.ts";
+import { changeFromNothing, type KubernetesChange } from "../../../src/model/inventory-change.ts";
+import { defaultKnobs, type Knobs } from "../../../src/model/knobs.ts";
+import { type Address, addressKey, formatAddress, parseAddress } from "../../../src/net/address.ts";
+import { InventoryStore } from "../../../src/sources/inventory-store.ts";
+import { convertKubernetesDocument } from "../../../src/sources/kubernetes/convert.ts";
+import { clusterObjects, flow } from "./arbitraries.ts";
+import { anp, banp, cluster, label, namespace, node, pod, policy } from "./cluster.ts";
+import { createStage, type Stage } from "./stage.ts";
+
+type Json = Record<string, unknown>;
+
+const address = (text: string): Address => parseAddress(text) ?? expect.fail(text);
+
+/** Objects come and go as files; the tables are a reader's, behind patches. */
+class World {
+  readonly #store = new InventoryStore();
+  readonly #files = new Set<string>();
+  readonly #reader: KubernetesReader;
+  readonly #index: PolicyIndex;
+  readonly #knobs: Knobs;
+  readonly captured = new Set<string>();
+  readonly tables: KubernetesTables;
+  #host: readonly Address[] = [];
+
+  constructor(knobs: Partial<Knobs> = {}) {
+    this.#knobs = { ...defaultKnobs, ...knobs };
+    this.#index = new PolicyIndex(this.#knobs);
+    this.#reader = new KubernetesReader(this.#knobs);
+    this.tables = { ...this.#reader.tables, names: this.#index.tables.names };
+    this.commit();
+  }
+
+  get files(): readonly string[] {
+    return [...this.#files];
+  }
+
+  get sizes() {
+    return this.#index.sizes;
+  }
+
+  set(object: unknown): void {
+    const { kind, metadata } = object as { kind: string; metadata: Json };
+    const file = `${kind} ${metadata.namespace} ${metadata.name}`;
+    const parts = convertKubernetesDocument(object, file, () => {});
+    this.#files.add(file);
+    this.#store.set(file, { file, kubernetes: parts ? [parts] : [], ec2: [], findings: [] });
+  }
+
+  remove(file: string): void {
+    this.#files.delete(file);
+    this.#store.set(file, null);
+  }
+
+  commit(hostAddresses: readonly Address[] | null = null): readonly string[] | "all" {
+    if (hostAddresses) this.#host = hostAddresses;
+    const change: KubernetesChange = { ...this.#store.commit().kubernetes, hostAddresses };
+    const { patch, affected, captured } = this.#index.update(change);
+    this.#reader.apply(structuredClone(patch));
+    this.#index.release(patch);
+    for (const gone of captured.removed) expect(this.captured.delete(addressKey(gone))).toBe(true);
+    for (const came of captured.added) {
+      expect(this.captured.has(addressKey(came))).toBe(false);
+      this.captured.add(addressKey(came));
+    }
+    return affected === "all" ? affected : affected.map(formatAddress);
+  }
+
+  inventory(): Inventory {
+    return this.#store.inventory();
+  }
+
+  stage(): Stage {
+    return createStage(this.inventory(), {}, this.tables);
+  }
+
+  fresh(): { readonly stage: Stage; readonly captured: ReadonlySet<string>; readonly tables: KubernetesTables } {
+    const index = new PolicyIndex(this.#knobs);
+    const inventory = this.inventory();
+    const { kubernetes } = changeFromNothing(inventory);
+    const { captured } = index.update({ ...kubernetes, hostAddresses: this.#host });
+    const keys = new Set(captured.added.map(addressKey));
+    return { stage: createStage(inventory, {}, index.tables), captured: keys, tables: index.tables };
+  }
+}
+
+/** What decides, without the words, which may tell of other policies than those that concern the flow. */
+function stepsOf(stage: Stage, one: Flow): string {
+  const { verdict, trace } = stage.judgeFlow(one);
+  return JSON.stringify([verdict, trace.map(({ text, remedy, ...step }) => step)]);
+}
+
+const step = fc.record({
+  objects: clusterObjects,
+  /** Which of them come; the fewer, the more often only one thing changes. */
+  comes: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+  goes: fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }),
+  host: fc.option(fc.subarray(["172.18.0.1", "172.18.0.2", "10.0.0.3", "8.8.8.8", "fd18::1"]), { freq: 4 }),
+});
+
+describe("an update", () => {
+  test.each<[string, Partial<Knobs>, number]>([
+    ["with the defaults", {}, 20261101],
+    ["with other knobs", { ipBlockMatchesPods: "false", npNonL4: "allow", npEgressToOwnNode: "evaluate" }, 20261102],
+  ])("comes to the same as a compile from nothing, %s", { timeout: 120_000 }, (_, knobs, seed) => {
+    let changed = 0;
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 2, maxLength: 6 }),
+        fc.array(flow, { minLength: 25, maxLength: 25 }),
+        (steps, flows) => {
+          const world = new World(knobs);
+          let before = flows.map((one) => stepsOf(world.stage(), one));
+          for (const { objects, comes, goes, host } of steps) {
+            for (const at of goes) {
+              const file = world.files[at];
+              if (file !== undefined) world.remove(file);
+            }
+            objects.forEach((object, i) => {
+              if (comes[i % comes.length]) world.set(object);
+            });
+            const affected = world.commit(host && host.map(address));
+            expect(affected).not.toBe("all");
+            const [stage, fresh] = [world.stage(), world.fresh()];
+            expect([...world.captured].sort()).toEqual([...fresh.captured].sort());
+            flows.forEach((one, i) => {
+              const answer = stage.judgeFlow(one);
+              expect(answer).toEqual(fresh.stage.judgeFlow(one));
+              const now = stepsOf(stage, one);
+              if (now === before[i]) return;
+              changed++;
+              const ends = [formatAddress(one.source), formatAddress(one.destination)];
+              expect(
+                ends.some((end) => affected.includes(end)),
+                `${ends} of ${affected}`,
+              ).toBe(true);
+            });
+            before = flows.map((one) => stepsOf(stage, one));
+          }
+        },
+      ),
+      { numRuns: 150, seed },
+    );
+    expect(changed).toBeGreaterThan(1000);
+  });
+
+  test("everything that goes leaves nothing behind", () => {
+    const all = [
+      ...cluster,
+      policy("shop/p", { podSelector: label("app=db"), ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }] }),
+      anp("a", 1, { egress: [{ action: "Deny", to: [{ nodes: {} }, { networks: ["8.8.8.8/32"] }] }] }),
+      banp("default", { ingress: [{ action: "Deny", from: [{ namespaces: label("team=a") }] }] }),
+    ];
+    const world = new World();
+    let bytes = 0;
+    for (let round = 0; round < 50; round++) {
+      for (const object of all) world.set(object);
+      world.commit(round % 2 === 0 ? [address("172.18.0.2")] : []);
+      expect(world.sizes).toMatchObject({ policies: 3, addresses: 13, pods: 5 });
+      for (const file of world.files) world.remove(file);
+      world.commit();
+      expect(world.sizes).toMatchObject({ policies: 0, addresses: 0, pods: 0, groups: 0, kinds: 0 });
+      expect(world.captured.size).toBe(0);
+      if (round === 5) bytes = world.sizes.bytes;
+    }
+    expect(world.sizes.bytes).toBe(bytes);
+  });
+});
+
+describe("affected addresses", () => {
+  const base = [
+    ...cluster,
+    policy("shop/db", { podSelector: label("app=db"), ingress: [{ from: [{ podSelector: label("app=web") }] }] }),
+  ];
+  const start = (): World => {
+    const world = new World();
+    for (const object of base) world.set(object);
+    world.commit();
+    return world;
+  };
+  const rows: readonly (readonly [string, (world: World) => void, readonly string[]])[] = [
+    ["none without a change", () => {}, []],
+    ["a pod's own where it comes", (w) => w.set(pod("shop/new", { ips: ["10.0.0.77"], node: "n1" })), ["10.0.0.77"]],
+    ["a pod's own where it goes", (w) => w.remove("Pod shop bare"), ["10.0.0.3", "fd00::3"]],
+    [
+      "old and new where it moves",
+      (w) => w.set(pod("shop/bare", { ips: ["10.0.0.4", "fd00::3"], node: "n2" })),
+      ["10.0.0.3", "10.0.0.4", "fd00::3"],
+    ],
+    [
+      "none where a label changes that no policy asks for",
+      (w) => w.set(pod("shop/bare", { labels: { x: "y" }, ips: ["10.0.0.3", "fd00::3"], node: "n2" })),
+      [],
+    ],
+    [
+      "a pod's own where a label changes that one asks for",
+      (w) => w.set(pod("shop/bare", { labels: { app: "web" }, ips: ["10.0.0.3", "fd00::3"], node: "n2" })),
+      ["10.0.0.3", "fd00::3"],
+    ],
+    ["a policy's subjects", (w) => w.set(policy("shop/db", { podSelector: label("app=db") })), ["10.0.0.2", "fd00::2"]],
+    [
+      "old and new subjects",
+      (w) => w.set(policy("shop/db", { podSelector: label("app=web") })),
+      ["10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"],
+    ],
+    ["none of a policy without subjects", (w) => w.set(policy("void/p", {})), []],
+    ["none of a namespace whose labels nobody asks for", (w) => w.set(namespace("shop", { team: "z" })), []],
+    ["none of a node whose labels nobody asks for", (w) => w.set(node("n1", {}, "172.18.0.2", "fd18::2")), []],
+    ["an address that a node with pods loses", (w) => w.set(node("n2", {}, "172.18.0.3")), ["172.18.0.3", "fd18::3"]],
+  ];
+  test.each(rows)("%s", (_, change, expected) => {
+    const world = start();
+    change(world);
+    const affected = world.commit();
+    expect([...affected].sort()).toEqual([...expected].sort());
+  });
+
+  test("a label of a namespace: its pods, where a policy asks for it", () => {
+    const world = start();
+    world.set(
+      anp("a", 1, {
+        subject: { namespaces: label("team=b") },
+        ingress: [{ action: "Deny", from: [{ namespaces: {} }] }],
+      }),
+    );
+    expect(world.commit()).toEqual(["10.0.1.1", "fd00:1::1"]);
+    world.set(namespace("blog", { team: "c" }));
+    expect(world.commit()).toEqual(["10.0.1.1", "fd00:1::1"]);
+    expect([...world.captured].sort()).toEqual(["10.0.0.2", "fd00::2"].map((text) => addressKey(address(text))).sort());
+  });
+
+  test("more than a thousand are all", () => {
+    const world = start();
+    for (let i = 0; i < 1001; i++) world.set(pod(`many/p${i}`, { ips: [`10.9.${i >> 8}.${i & 255}`] }));
+    expect(world.commit()).toBe("all");
+    world.set(policy("many/p", {}));
+    expect(world.commit()).toBe("all");
+    world.remove("Pod many p7");
+    expect(world.commit()).toEqual(["10.9.0.7"]);
+  });
+});
+
+describe("NP-56: which pods have this host as their own node", () => {
+  const web = (fields: object) => pod("shop/web", { ips: ["10.0.0.9"], ...fields });
+  const rows: readonly (readonly [string, readonly unknown[], boolean])[] = [
+    ["the node's object has an address of it", [web({ node: "n1" }), node("n1", {}, "192.0.2.1")], true],
+    ["the pod's hostIP is one of it", [web({ node: "n1", host: "192.0.2.1" })], true],
+    ["another pod of the node says so", [web({ node: "n1" }), pod("shop/b", { node: "n1", host: "192.0.2.1" })], true],
+    ["hostIP without a node's name", [web({ host: "192.0.2.1" })], true],
+    ["another node", [web({ node: "n2" }), node("n1", {}, "192.0.2.1"), node("n2", {}, "192.0.2.2")], false],
+    ["no node is known", [web({}), node("n1", {}, "192.0.2.1")], false],
+  ];
+  const flowFromBridge: Flow = {
+    source: address("10.0.0.1"),
+    destination: address("10.0.0.9"),
+    protocol: 6,
+    sourcePort: 49152,
+    destinationPort: 80,
+    icmpType: 0,
+    icmpCode: 0,
+    viaService: false,
+    isFragment: false,
+  };
+  test.each(rows)("%s", (_, objects, isOwn) => {
+    for (const comesFirst of [true, false]) {
+      const world = new World();
+      // An address of this host that no object names.
+      if (comesFirst) world.commit(["192.0.2.1", "10.0.0.1"].map(address));
+      for (const object of [...objects, policy("shop/closed", {})]) world.set(object);
+      world.commit();
+      if (!comesFirst) world.commit(["192.0.2.1", "10.0.0.1"].map(address));
+      expect(world.stage().isAccepted(flowFromBridge)).toBe(isOwn);
+      world.commit([]);
+      expect(world.stage().isAccepted(flowFromBridge)).toBe(false);
+    }
+  });
+
+  test("AN-24: `nodes` peers are what the Node object lists, and not this host's other addresses", () => {
+    const world = new World();
+    world.set(node("n1", {}, "192.0.2.1"));
+    world.set(pod("shop/web", { ips: ["10.0.0.9"], node: "n2" }));
+    world.set(pod("shop/local", { ips: ["10.0.0.8"], node: "n1" }));
+    world.set(anp("a", 1, { egress: [{ action: "Deny", to: [{ nodes: {} }] }] }));
+    world.commit(["192.0.2.1", "10.0.0.1"].map(address));
+    const accepts = (to: string): boolean =>
+      world.stage().isAccepted({ ...flowFromBridge, source: address("10.0.0.9"), destination: address(to) });
+    expect([accepts("192.0.2.1"), accepts("10.0.0.1")]).toEqual([false, true]);
+  });
+});
