@@ -17,9 +17,11 @@
 
 namespace {
 
-constexpr int64_t kBefore = 20 * kMillisecond;  // flows of this time must meet the opposite
-constexpr int64_t kQuiet = 60 * kMillisecond;   // no answer for so long: closed
-constexpr int64_t kKept = 200 * kMillisecond;   // how long an answer is waited for
+constexpr int64_t kBefore = 40;                   // so many flows meet the opposite first
+constexpr int64_t kBeforeLimit = 5 * kSecond;
+constexpr int64_t kUnanswered = 100;              // so many flows in a row without an answer: closed
+constexpr int64_t kPatience = 30 * kMillisecond;  // for the last of them
+constexpr int64_t kKept = 2 * kSecond;            // how long an answer counts
 
 struct Probe {
   int fd;
@@ -37,7 +39,7 @@ int Flip(const Arguments& arguments) {
   std::deque<Probe> probes;
   int64_t forgotten = 0;
   const int64_t start = Now(), limit = start + arguments.Number("limit") * kMillisecond;
-  int64_t next = start, last_open = 0, first_open = 0, first_closed = 0;
+  int64_t next = start, last_open = 0, first_open = 0, opened = 0;
   bool has_started = false;
   for (int64_t now = start; now < limit; now = Now()) {
     if (now >= next) {
@@ -70,6 +72,7 @@ int Flip(const Arguments& arguments) {
       int64_t arrived;
       const bool is_open = recv(probe.fd, &arrived, sizeof arrived, 0) > 0;
       if (is_open) {
+        opened++;
         last_open = std::max(last_open, probe.sent);
         if (first_open == 0 || probe.sent < first_open) first_open = probe.sent;
       }
@@ -77,21 +80,28 @@ int Flip(const Arguments& arguments) {
       probe.fd = -1;
     }
     now = Now();
-    if (!has_started && now - start > kBefore) {
-      if ((first_open != 0) == wants_open) Fail(wants_open ? "flows are let through already" : "flows are denied already");
+    if (!has_started) {
+      const int64_t waited = forgotten + static_cast<int64_t>(probes.size()) - opened;
+      if (wants_open && opened > 0) Fail("flows are let through already");
+      if (now - start > kBeforeLimit) Fail(wants_open ? "flows are slow" : "flows are denied already");
+      if (wants_open ? waited < kBefore || now - probes.front().sent < kPatience : opened < kBefore) continue;
       has_started = true;
       puts("started");
       fflush(stdout);
+      continue;
     }
-    if (!has_started) continue;
     if (wants_open && first_open != 0) {
       printf("at=%lld\n", static_cast<long long>(first_open));
       return 0;
     }
-    if (!wants_open && now - last_open > kQuiet) {
-      for (const Probe& probe : probes) {
-        if (probe.sent > last_open && (first_closed == 0 || probe.sent < first_closed)) first_closed = probe.sent;
-      }
+    if (wants_open) continue;
+    // A busy machine stops us for a while as well: it's flows that are counted, and not time alone.
+    int64_t unanswered = 0, first_closed = 0;
+    for (const Probe& probe : probes) {
+      if (probe.fd < 0 || probe.sent <= last_open || now - probe.sent < kPatience) continue;
+      if (unanswered++ == 0) first_closed = probe.sent;
+    }
+    if (unanswered >= kUnanswered) {
       printf("at=%lld\n", static_cast<long long>(first_closed));
       return 0;
     }

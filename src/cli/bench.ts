@@ -2,17 +2,22 @@
  * `bench`: what enforcement costs on this machine, beside no queue and beside the loops that others have: variants in
  * network namespaces of their own, taking turns in one run. Leaves nothing behind in any case.
  */
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { probeKernel } from "../kernel/probe.ts";
+import { describeMachine, describeProgram } from "./bench/machine.ts";
 import { type BenchFlags, readBenchOptions } from "./bench/options.ts";
 import { partNames } from "./bench/parts/parts.ts";
 import { Recorder } from "./bench/recorder.ts";
+import { renderHtml } from "./bench/report/render-html.ts";
+import { renderText } from "./bench/report/render-text.ts";
+import { makeResult } from "./bench/report/result.ts";
 import { runBench } from "./bench/run-bench.ts";
-import { median } from "./bench/statistics.ts";
+import type { Variant } from "./bench/variants.ts";
+import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { listenForSignals } from "./lab/interruption.ts";
 import { removeLeftovers } from "./lab/namespaces.ts";
@@ -45,24 +50,54 @@ async function bench(flags: BenchFlags): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new CliExit(3, "The bench makes network namespaces, which needs root: sudo npm run bench");
   }
-  const [problem] = (await probeKernel(loadAddon())).problems;
+  for (const [flag, path] of Object.entries({ json: options.json, html: options.html })) requireWritable(flag, path);
+  const probe = await probeKernel(loadAddon());
+  const [problem] = probe.problems;
   if (problem !== undefined) throw new CliExit(3, problem);
+  const machine = describeMachine(probe);
+  const program = await describeProgram();
   sweep();
   const interruption = listenForSignals();
   const recorder = new Recorder();
   const log = (line: string): void => {
     if (!interruption.signal.aborted) process.stderr.write(`bench: ${line}\n`);
   };
+  const begun = new Date();
+  let variants: readonly Variant[];
   try {
-    await runBench({ options, recorder, log, signal: interruption.signal });
+    variants = await runBench({ options, recorder, log, signal: interruption.signal });
   } catch (error) {
     throw interruption.signal.aborted ? interruption.signal.reason : error;
   } finally {
     interruption.stop();
   }
-  for (const s of recorder.series)
-    process.stdout.write(`${s.part} ${s.placement} ${s.variant} ${s.metric} ${median(s.values)} ${s.unit}\n`);
-  if (options.json !== null) writeFileSync(options.json, JSON.stringify(recorder.series));
+  const { form, rotations, seconds, parts, placements, engineFlags, peer } = options;
+  const elapsedSeconds = (Date.now() - begun.getTime()) / 1000;
+  const facts = {
+    form,
+    begun: begun.toISOString(),
+    elapsedSeconds,
+    rotations,
+    seconds,
+    parts,
+    placements,
+    engineFlags,
+  };
+  const run = { ...facts, peer: peer?.command ?? null };
+  const result = makeResult({ program, machine, run, variants, recorder });
+  process.stdout.write(renderText(result, styleFor(process.stdout, process.env)));
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  if (options.html !== null) writeFileSync(options.html, renderHtml(result));
+}
+
+/** Before the figures are there, rather than after. Throws CliExit 2. */
+function requireWritable(flag: string, path: string | null): void {
+  if (path === null) return;
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    throw new CliExit(2, `--${flag} ${path}: ${(error as Error).message}`);
+  }
 }
 
 /** What a bench that was killed left. */

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "../lab/command.ts";
+import { unlessAborted } from "../lab/interruption.ts";
 import { Namespaces } from "../lab/namespaces.ts";
 import { writeDataset } from "./dataset/write-dataset.ts";
 import { Lane } from "./lane.ts";
@@ -65,7 +66,7 @@ export class Field {
     signal.throwIfAborted();
     contestant.server.resume();
     try {
-      await work(new Turn(part, contestant, placement, recorder, signal));
+      await unlessAborted(signal, () => work(new Turn(part, contestant, placement, recorder, signal)));
     } finally {
       contestant.server.pause();
     }
@@ -88,11 +89,12 @@ export class Field {
   }
 
   /** Stops an engine and starts it again, as `start` measures it. */
-  async restart(contestant: Contestant, placement: string): Promise<void> {
+  async restart(contestant: Contestant, placement: Placement): Promise<void> {
     if (!(contestant.server instanceof EngineServer)) return;
     contestant.server.resume();
     await contestant.server.stop();
-    const server = await this.#startEngine(contestant.variant, contestant.lane, contestant.server.directory, placement);
+    const server = await this.#startEngine(contestant.variant, contestant.lane, contestant.server.directory);
+    await move(processesOf(server.session), placement.server);
     server.pause();
     this.contestants[this.contestants.indexOf(contestant)] = { ...contestant, server };
   }
@@ -125,7 +127,7 @@ export class Field {
     if (variant.dataset === undefined) return null;
     const bytes = writeDataset(directory, variant.dataset);
     this.#options.recorder.value("start", "files", "bytes", "free", variant.name, bytes);
-    return this.#startEngine(variant, lane, directory, "free");
+    return this.#startEngine(variant, lane, directory);
   }
 
   async #startRules(lane: Lane): Promise<QueueServer | null> {
@@ -142,12 +144,12 @@ export class Field {
     }
   }
 
-  async #startEngine(variant: Variant, lane: Lane, directory: string, placement: string): Promise<EngineServer> {
+  async #startEngine(variant: Variant, lane: Lane, directory: string): Promise<EngineServer> {
     const { recorder, engineFlags, signal } = this.#options;
     const begun = performance.now();
     const server = new EngineServer(lane, directory, engineFlags);
     const record = (metric: string, unit: "ms" | "bytes", value: number): void =>
-      recorder.value("start", metric, unit, placement, variant.name, value);
+      recorder.value("start", metric, unit, "free", variant.name, value);
     // What the engine tells of its own phases: fields whose names end in Ms.
     server.onLog((entry) => {
       for (const [name, value] of Object.entries(entry)) {
@@ -156,7 +158,7 @@ export class Field {
       }
     });
     try {
-      await server.enforcement.epochAfter(null, startLimitMs);
+      await unlessAborted(signal, () => server.enforcement.epochAfter(null, startLimitMs));
     } catch (error) {
       await server.stop();
       throw error;
@@ -165,7 +167,7 @@ export class Field {
     record("ready", "ms", performance.now() - begun);
     const { now, peak } = memoryOf(server.session);
     record("memory", "bytes", now);
-    record("memory.peak", "bytes", peak);
+    record("peak-memory", "bytes", peak);
     return server;
   }
 }

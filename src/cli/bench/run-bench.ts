@@ -25,8 +25,8 @@ export async function runBench({ options, recorder, log, signal }: BenchRun): Pr
     for (const [index, placement] of options.placements.entries()) {
       await field.place(placement);
       for (const name of options.parts) {
-        if (index === 0 || parts[name].isPlaced)
-          await rotate(field, name, placement, { options, recorder, log, signal });
+        const part: Part = parts[name];
+        if (index === 0 || part.isPlaced) await rotate(field, name, placement, { options, recorder, log, signal });
       }
     }
     return field.contestants.map(({ variant }) => variant);
@@ -36,20 +36,33 @@ export async function runBench({ options, recorder, log, signal }: BenchRun): Pr
 }
 
 async function rotate(field: Field, name: PartName, placement: Placement, run: BenchRun): Promise<void> {
-  const { rotations, seconds } = run.options;
+  const { rotations, seconds, form } = run.options;
   const part: Part = parts[name];
-  const taking = (): Contestant[] => field.contestants.filter(({ variant }) => part.concerns(variant));
+  const taking = (): Contestant[] => field.contestants.filter(({ variant }) => takesPart(part, variant, run.options));
   for (let rotation = 0; rotation < rotations; rotation++) {
+    // The first start of each engine was measured when it came.
+    if (part.measure === null && rotation === 0) continue;
     run.log(`${part.title} (${placement.name}): rotation ${rotation + 1} of ${rotations}`);
     for (let turn = 0; turn < taking().length; turn++) {
       const contestant = turnOf(taking(), rotation, turn);
-      await field.turn(name, contestant, placement, (t) => part.measure(t, seconds));
+      if (part.measure === null) await field.restart(contestant, placement);
+      else await field.turn(name, contestant, placement, (t) => part.measure!(t, seconds, form === "short"));
     }
   }
 }
 
-/** A part that is asked for alone doesn't start what it has no use for; rules alone come from an engine. */
-function neededBy({ parts: names }: BenchOptions, variants: readonly Variant[]): Variant[] {
-  const asked: readonly Part[] = names.map((name) => parts[name]);
-  return variants.filter((variant) => variant.kind === "engine" || asked.some((part) => part.concerns(variant)));
+function takesPart(part: Part, variant: Variant, { form }: BenchOptions): boolean {
+  return part.concerns(variant) && (form === "full" || part.concernsShort === undefined || part.concernsShort(variant));
+}
+
+/** Nobody is started who takes no part; our rules alone are a copy of an engine's. */
+function neededBy(options: BenchOptions, variants: readonly Variant[]): Variant[] {
+  const asked: readonly Part[] = options.parts.map((name) => parts[name]);
+  const needed = variants.filter((variant) => asked.some((part) => takesPart(part, variant, options)));
+  const needsModel = needed.some(({ kind }) => kind === "rules") && !needed.some(hasPolicies);
+  return needsModel ? [...needed, ...variants.filter(hasPolicies).slice(0, 1)] : needed;
+}
+
+function hasPolicies({ dataset }: Variant): boolean {
+  return dataset !== undefined && dataset.policies > 0;
 }

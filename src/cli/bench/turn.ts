@@ -3,7 +3,7 @@ import { parseQueueStatistics } from "../../telemetry/queue-statistics.ts";
 import { runCommand } from "../lab/command.ts";
 import type { Lane } from "./lane.ts";
 import { type Placement, trafficProgram } from "./placement.ts";
-import { busyTime, cpuTimeOf } from "./process-usage.ts";
+import { cpuTimeOf } from "./process-usage.ts";
 import type { QueueServer } from "./queue-server.ts";
 import type { Recorder, Unit } from "./recorder.ts";
 import type { Variant } from "./variants.ts";
@@ -76,11 +76,6 @@ export class Turn {
     const { session } = this.contestant.server;
     return session === 0 ? 0 : cpuTimeOf(session);
   }
-
-  /** Nanoseconds that the server's CPUs weren't idle; null where it has none of its own. */
-  serverCpuBusy(cpus: readonly number[] | null): number | null {
-    return cpus === null ? null : busyTime(cpus);
-  }
 }
 
 /** `a=1 b=2` on the first line of what the traffic program printed. */
@@ -96,4 +91,12 @@ export function readRows(output: string): number[][] {
     .slice(1)
     .filter((line) => line !== "")
     .map((line) => line.split(" ").map(Number));
+}
+
+/** One number on each line. */
+export function readColumn(output: string): number[] {
+  return output
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
 }

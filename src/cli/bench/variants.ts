@@ -17,8 +17,7 @@ export const blockingLoop: Variant = { name: "c", title: "C, one verdict a messa
 const batchedLoop: Variant = { name: "c-batch", title: "C, batches of 64", kind: "loop", batch: 64 };
 export const rulesAlone: Variant = { name: "rules", title: "our rules without a queue", kind: "rules" };
 
-/** Three evaluators, 1,000 policies: what most goals are about. */
-export const referenceSize = "1000/10000/all";
+const referenceSize = "1000/10000/all";
 
 export const fullSizes = ["0/100", "10/100", "1000/10000", "10000/100000", referenceSize] as const;
 export const shortSizes = ["10/100", referenceSize, "10000/100000"] as const;
@@ -39,6 +38,11 @@ export function parseSize(text: string, layout: DatasetSpec["layout"]): DatasetS
   const words = /^(\d{1,6})\/(\d{1,7})(\/all)?$/.exec(text);
   if (words === null) return null;
   return { policies: Number(words[1]), endpoints: Number(words[2]), kinds: words[3] ? "all" : "kubernetes", layout };
+}
+
+/** What most goals are about: three evaluators, 1,000 policies. */
+export function isReference({ dataset }: Variant): boolean {
+  return dataset?.kinds === "all" && dataset.policies === 1000;
 }
 
 function engineVariant(dataset: DatasetSpec): Variant {

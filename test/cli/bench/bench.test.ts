@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import type { BenchResult } from "../../../src/cli/bench/report/result.ts";
 
 const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
 const skipReason = process.getuid?.() !== 0 ? "needs root" : existsSync(main) ? null : "needs a build: npm run build";
@@ -18,23 +19,20 @@ if (skipReason !== null) console.warn(`test/cli/bench: skipped: ${skipReason}`);
 
 describe.skipIf(skipReason !== null)(`verdictd bench${skipReason ? ` (skipped: ${skipReason})` : ""}`, () => {
   it("measures round trips beside no queue and a loop in C, and leaves nothing", async () => {
-    const json = join(directory, "rtt.json");
-    const bench = start([
-      "--only",
-      "rtt",
-      "--rotations",
-      "1",
-      "--seconds",
-      "1",
-      "--sizes",
-      "10/100",
-      "--no-pin",
-      "--json",
-      json,
-    ]);
+    const [json, html] = [join(directory, "rtt.json"), join(directory, "rtt.html")];
+    const flags = ["--only", "rtt", "--rotations", "1", "--seconds", "1", "--sizes", "10/100", "--no-pin"];
+    const bench = start([...flags, "--json", json, "--html", html]);
     expect(await bench.exit).toBe(0);
-    expect(bench.stdout()).toMatch(/back-to-back/);
-    expect(existsSync(json)).toBe(true);
+    expect(bench.stdout()).toMatch(/round trip p99, back to back ÷ C's/);
+    const { figures, distributions } = JSON.parse(readFileSync(json, "utf8")) as BenchResult;
+    for (const variant of ["none", "rules", "c", "c-batch", "v-10-100"]) {
+      const mine = figures.filter((f) => f.variant === variant && f.part === "rtt");
+      expect(mine.find((f) => f.metric === "back-to-back.lost")?.values).toEqual([0]);
+      const roundTrip = mine.find((f) => f.metric === "back-to-back.p50")?.median ?? 0;
+      expect(roundTrip).toBeGreaterThan(mine.find((f) => f.metric === "back-to-back.one-way.p50")?.median ?? Infinity);
+      expect(distributions.find((d) => d.variant === variant && d.metric === "back-to-back")?.count).toBe(2000);
+    }
+    expect(readFileSync(html, "utf8")).toContain("<h2>Distributions</h2>");
     expect(leftovers(bench.pid)).toEqual([]);
   }, 60_000);
 

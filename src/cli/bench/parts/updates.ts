@@ -3,15 +3,16 @@
  * says so. The policy `change` and the label of the pod `visitor` open and close a port in turns; a pod of another
  * namespace comes and goes, which no packet of the lab meets.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { sharesOf } from "../dataset/dataset.ts";
 import { changedPod, changedPolicy, changeFiles, podElsewhere } from "../dataset/lab-objects.ts";
 import { changeFile } from "../dataset/write-dataset.ts";
 import { memoryOf } from "../process-usage.ts";
-import { EngineServer } from "../queue-server.ts";
+import { EngineServer, enginePort } from "../queue-server.ts";
 import { quantile } from "../statistics.ts";
 import { clientAddress, ports, serverAddress, visitorAddress } from "../topology.ts";
-import type { Turn } from "../turn.ts";
+import { readColumn, type Turn } from "../turn.ts";
 
 const limitMs = 60_000;
 const probeMicroseconds = 250;
@@ -36,6 +37,14 @@ export async function measureUpdates(turn: Turn, seconds: number): Promise<void>
   const { server, variant } = turn.contestant;
   if (!(server instanceof EngineServer) || variant.dataset === undefined || variant.dataset.policies === 0) return;
   await turn.flush();
+  // What the engine tells of its own phases: fields whose names end in Ms.
+  const phases = new Map<string, number[]>();
+  const stopListening = server.onLog((entry) => {
+    for (const [name, value] of Object.entries(entry)) {
+      if (entry.msg !== "enforcing a change" || !/Ms$/.test(name) || typeof value !== "number") continue;
+      phases.set(name.slice(0, -2), [...(phases.get(name.slice(0, -2)) ?? []), value]);
+    }
+  });
   for (const change of changes) await measureChange(turn, server, change, seconds);
   const shares = sharesOf(variant.dataset);
   const heard: number[] = [];
@@ -45,7 +54,30 @@ export async function measureUpdates(turn: Turn, seconds: number): Promise<void>
     heard.push(await applied(server, () => changeFile(server.directory, changeFiles.elsewhere, text)));
   }
   record(turn, "elsewhere.event", heard);
+  stopListening();
+  for (const [name, values] of phases) record(turn, `engine.${name}`, values);
+  await measurePauses(turn, server, seconds);
   turn.record("memory", "bytes", memoryOf(server.session).now);
+}
+
+/** How long the page of readiness took to answer while changes came, at most: its event loop can't have paused longer. */
+async function measurePauses(turn: Turn, server: EngineServer, seconds: number): Promise<void> {
+  const shares = sharesOf(turn.contestant.variant.dataset!);
+  const values = { port: enginePort, path: "/readyz", interval: 10_000, seconds };
+  let isOver = false;
+  const asked = turn.contestant.lane.inRouter("get", values, turn.placement.traffic, turn.signal).finally(() => {
+    isOver = true;
+  });
+  // Awaited below; until then a failure is nobody's surprise.
+  asked.catch(() => {});
+  for (let i = 0; !isOver || i % 2 === 1; i++) {
+    const text = podElsewhere(i % 2 === 0, shares);
+    await applied(server, () => changeFile(server.directory, changeFiles.elsewhere, text));
+    await sleep(50);
+  }
+  const times = readColumn(await asked);
+  turn.record("pause.p99", "ns", quantile(times, 0.99));
+  turn.record("pause.longest", "ns", Math.max(...times));
 }
 
 async function measureChange(turn: Turn, server: EngineServer, change: Change, seconds: number): Promise<void> {
@@ -74,7 +106,10 @@ async function measureChange(turn: Turn, server: EngineServer, change: Change, s
     );
     const at = BigInt(/^at=(\d+)$/.exec(await probes.line())?.[1] ?? "0");
     await probes.ended();
-    if (at === 0n) throw new Error(`a change of the ${change.name} was not met by packets within ${limitMs} ms`);
+    if (at === 0n)
+      throw new Error(
+        `a change of the ${change.name} (${isOpen ? "open" : "closed"}, number ${met.length}) was not met by packets within ${limitMs} ms`,
+      );
     met.push(Number(at - changed) / 1e6);
   }
   record(turn, `${change.name}.event`, heard);
