@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Inventory } from "../../src/model/inventory.ts";
-import type { Change, InventoryChange } from "../../src/model/inventory-change.ts";
+import type { Change } from "../../src/model/inventory-change.ts";
 import { Family, formatAddress } from "../../src/net/address.ts";
 import type { FileParts } from "../../src/sources/file-parts.ts";
 import { readParts } from "../../src/sources/files/read-parts.ts";
 import { assembleInventory, InventoryStore } from "../../src/sources/inventory-store.ts";
-import { saysTheSame } from "../../src/sources/same.ts";
+import { ChangeListener } from "./change-listener.ts";
 import { assemblePlainly } from "./plain-assembly.ts";
 
 const partsOf = (file: string, documents: readonly unknown[]): FileParts =>
@@ -51,37 +51,6 @@ const namespace = (name: string, labels: object = {}): object => ({
 const group = (id: string, name: string): object => ({
   SecurityGroups: [{ GroupId: id, GroupName: name, VpcId: "vpc-1" }],
 });
-
-/** What somebody knows who heard of nothing but changes. */
-class Listener {
-  readonly #objects = new Map<string, object>();
-  ec2: Inventory["ec2"] | null = null;
-
-  hear({ ec2, kubernetes }: InventoryChange): void {
-    if (ec2) this.ec2 = ec2;
-    const { hostAddresses: _, ...lists } = kubernetes;
-    for (const [list, changes] of Object.entries(lists)) this.#hear(list, changes);
-  }
-
-  #hear(list: string, changes: readonly Change<{ readonly origin: { readonly name: string } }>[]): void {
-    for (const { before, after } of changes) {
-      const name = `${list} ${(before ?? after)?.origin.name}`;
-      expect(this.#objects.get(name) ?? null).toBe(before);
-      expect(before === null || after === null || !saysTheSame(before, after)).toBe(true);
-      expect(before === null && after === null).toBe(false);
-      if (after) this.#objects.set(name, after);
-      else this.#objects.delete(name);
-    }
-  }
-
-  expectToKnow({ kubernetes }: Inventory): void {
-    const all = Object.entries(kubernetes).flatMap(([list, objects]) =>
-      (objects as readonly { origin: { name: string } }[]).map((o) => [`${list} ${o.origin.name}`, o] as const),
-    );
-    expect([...this.#objects.keys()].sort()).toEqual(all.map(([name]) => name).sort());
-    for (const [name, object] of all) expect(saysTheSame(this.#objects.get(name) ?? {}, object)).toBe(true);
-  }
-}
 
 /** A change of place alone is no change. */
 function withoutOrigins(value: unknown): unknown {
@@ -132,7 +101,7 @@ describe("after any sequence of changes the store says what all files say", () =
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
         const store = new InventoryStore();
-        const listener = new Listener();
+        const listener = new ChangeListener();
         const documents = new Map<string, readonly unknown[]>();
         const set = (path: string, content: readonly unknown[] | undefined): void => {
           if (content) documents.set(path, content);

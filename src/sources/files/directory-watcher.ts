@@ -1,10 +1,18 @@
 /**
  * One inotify watch for each directory of a changing set of them. A watch follows the directory, not its name, so a
- * directory that another one takes the place of is watched anew. Says that something happened, never what.
+ * directory that another one takes the place of is watched anew. Says where something happened, never what.
  */
-import { type FSWatcher, promises as fs, watch } from "node:fs";
+import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { identityOf } from "./read-tree.ts";
+import { identityOf } from "./file-version.ts";
+
+export interface DirectoryEvent {
+  readonly directory: string;
+  /** The entry; null where it's the directory itself, or can't be told. */
+  readonly name: string | null;
+  /** The entry came or went, under this name; false: what it is changed. */
+  readonly isRename: boolean;
+}
 
 export interface WatchTarget {
   /** Device and inode. */
@@ -26,9 +34,9 @@ interface Watched extends WatchTarget {
 
 export class DirectoryWatcher {
   readonly #watched = new Map<string, Watched>();
-  readonly #onEvent: () => void;
+  readonly #onEvent: (event: DirectoryEvent) => void;
 
-  constructor(onEvent: () => void) {
+  constructor(onEvent: (event: DirectoryEvent) => void) {
     this.#onEvent = onEvent;
   }
 
@@ -55,13 +63,16 @@ export class DirectoryWatcher {
   #add(path: string, target: WatchTarget): boolean {
     try {
       // An event about the directory itself carries its own name.
-      const names = target.names && new Set([...target.names, basename(path)]);
-      const watcher = watch(path, (_event, name) => {
-        if (names === null || name === null || names.has(name)) this.#onEvent();
+      const own = basename(path);
+      const watcher = watch(path, (event, name) => {
+        const entry = target.names === null && name !== own ? name : null;
+        if (target.names === null || name === null || name === own || target.names.has(name)) {
+          this.#onEvent({ directory: path, name: entry, isRename: event === "rename" });
+        }
       });
       watcher.on("error", () => {
         if (this.#watched.get(path)?.watcher === watcher) this.#drop(path);
-        this.#onEvent();
+        this.#onEvent({ directory: path, name: null, isRename: false });
       });
       this.#watched.set(path, { ...target, watcher });
       return true;
@@ -80,26 +91,41 @@ export class DirectoryWatcher {
  * What tells that a root is put in place, replaced or removed: its name in the directory above, and in the one above
  * its target where it is a link. Where there is none above, the next one further up.
  */
-export async function findRootTargets(roots: readonly string[]): Promise<Map<string, WatchTarget>> {
+export function findRootTargets(roots: readonly string[]): Map<string, WatchTarget> {
   const targets = new Map<string, { identity: string; names: Set<string> }>();
   for (const root of roots) {
-    const real = await fs.realpath(root).catch(() => null);
-    for (const path of new Set([resolve(root), real ?? resolve(root)])) await addAbove(path, targets);
+    for (const path of new Set([resolve(root), realPath(root)])) addAbove(path, targets);
   }
   return targets;
 }
 
-async function addAbove(path: string, targets: Map<string, { identity: string; names: Set<string> }>): Promise<void> {
+function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+function addAbove(path: string, targets: Map<string, { identity: string; names: Set<string> }>): void {
   const above = dirname(path);
   if (above === path) return;
-  const stats = await fs.stat(above, { bigint: true }).catch(() => null);
-  if (!stats) {
-    await addAbove(above, targets);
+  const identity = identityAt(above);
+  if (identity === null) {
+    addAbove(above, targets);
     return;
   }
-  const target = targets.get(above) ?? { identity: identityOf(stats), names: new Set() };
+  const target = targets.get(above) ?? { identity, names: new Set() };
   target.names.add(basename(path));
   targets.set(above, target);
+}
+
+function identityAt(path: string): string | null {
+  try {
+    return identityOf(statSync(path, { bigint: true }));
+  } catch {
+    return null;
+  }
 }
 
 function areEqual(a: ReadonlySet<string> | null, b: ReadonlySet<string> | null): boolean {

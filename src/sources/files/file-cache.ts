@@ -1,67 +1,194 @@
-/** What was read, file by file, so that a scan reads and parses only what changed. */
-import { noChange } from "../../model/inventory-change.ts";
+/**
+ * What was read, file by file, so that only what changed is read and parsed: all files in a scan, or one that an event
+ * named. Each file is judged at the moment that it's looked at, so that looks between the steps of a scan are never
+ * undone by it.
+ */
+import { lstatSync, type Stats, statSync } from "node:fs";
+import type { InventoryChange } from "../../model/inventory-change.ts";
 import { InventoryStore } from "../inventory-store.ts";
-import type { FileError } from "./file-error.ts";
-import type { Loaded } from "./loaded.ts";
-import { type KnownFile, readFile } from "./read-file.ts";
-import { type FoundFile, readTree } from "./read-tree.ts";
+import { type FileError, systemCode } from "./file-error.ts";
+import { type FileVersion, identityOf, isSameVersion } from "./file-version.ts";
+import { FileReader } from "./read-file.ts";
+import { childPath, childPrefix, hasDocumentName, isHidden, type Tree, walkTree } from "./walk-tree.ts";
 
-export interface Scan {
-  readonly loaded: Loaded;
-  /** Whether files or errors differ from those of the scan before; true for the first one. */
-  readonly isChanged: boolean;
-  /** Directories whose entries matter, with their identity. */
-  readonly directories: ReadonlyMap<string, string>;
+interface KnownFile {
+  version: FileVersion | null;
+  isSettled: boolean;
+  digest: string;
+  error: FileError | null;
+  /** The last scan that met it. */
+  scan: number;
 }
 
-/** Enough to keep the thread pool busy, and far from the limit of open files. */
-const FILES_AT_ONCE = 32;
+/**
+ * What looking at one entry came to: nothing new; done; too early, because somebody may still be writing, or about to
+ * put another file in its place; or that only a scan can tell.
+ */
+export type Look = "same" | "changed" | "early" | "unclear";
+
+const noTree: Tree = { errors: [], directories: new Map(), hasLinks: true };
 
 export class FileCache {
+  readonly store: InventoryStore;
   readonly #roots: readonly string[];
-  readonly #store: InventoryStore;
-  #files: ReadonlyMap<string, KnownFile> = new Map();
-  #state: string | null = null;
-  #loaded: Loaded | null = null;
+  readonly #reader = new FileReader();
+  readonly #files = new Map<string, KnownFile>();
+  readonly #fileErrors = new Map<string, FileError>();
+  #tree = noTree;
+  #scan = 0;
+  #isApplying = false;
+  #isChanged = true;
 
   constructor(roots: readonly string[], vpcIds: readonly string[]) {
     this.#roots = roots;
-    this.#store = new InventoryStore(vpcIds);
+    this.store = new InventoryStore(vpcIds);
   }
 
-  /** Never rejects for what lies in the directories. One at a time. */
-  async scan(): Promise<Scan> {
-    const tree = await readTree(this.#roots);
-    const files = new Map<string, KnownFile>();
-    for (let start = 0; start < tree.files.length; start += FILES_AT_ONCE) {
-      const some = tree.files.slice(start, start + FILES_AT_ONCE);
-      const read = await Promise.all(some.map((file) => this.#read(file)));
-      some.forEach(({ path }, i) => {
-        const file = read[i];
-        if (file) files.set(path, file);
-      });
+  /** Directories whose entries matter, with their identity, as the last scan found them. */
+  get directories(): ReadonlyMap<string, string> {
+    return this.#tree.directories;
+  }
+
+  /** Whether `look` can tell anything: not where entries depend on each other. */
+  get canLook(): boolean {
+    return !this.#tree.hasLinks && this.#tree.errors.length === 0;
+  }
+
+  /** Whether there is something to `take`: since the last time, and whole. True at first. */
+  get isChanged(): boolean {
+    return this.#isChanged && !this.#isApplying;
+  }
+
+  /** Something may change without an event or a new version: it has to be looked at again. */
+  get isUnsure(): boolean {
+    if (this.#tree.errors.length > 0 || this.#fileErrors.size > 0) return true;
+    for (const { isSettled } of this.#files.values()) if (!isSettled) return true;
+    return false;
+  }
+
+  /** Files and directories that can't be used at all, in order of path. */
+  errors(): readonly FileError[] {
+    const errors = [...this.#tree.errors, ...this.#fileErrors.values()];
+    return errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  }
+
+  /** What is different since the last time; null while there are errors. */
+  take(): InventoryChange | null {
+    this.#isChanged = false;
+    return this.#tree.errors.length > 0 || this.#fileErrors.size > 0 ? null : this.store.commit();
+  }
+
+  /**
+   * Brings everything up to date: finds out what is different, then reads that, and is `isChanged` only when all of it
+   * is. One at a time. Never throws for what lies in the directories.
+   */
+  *scan(): Generator<void, void> {
+    const scan = ++this.#scan;
+    const dirty: string[] = [];
+    const tree = yield* walkTree(this.#roots, (path, stats) => {
+      const known = this.#files.get(path);
+      if (known) known.scan = scan;
+      if (!isCurrent(known, stats)) dirty.push(path);
+    });
+    const gone: string[] = [];
+    for (const [path, known] of this.#files) {
+      if (known.scan !== scan) gone.push(path);
+      yield;
     }
-    const state = JSON.stringify([[...files].map(([path, file]) => [path, file.digest]), tree.errors]);
-    const isChanged = state !== this.#state;
-    for (const path of this.#files.keys()) if (!files.has(path)) this.#store.set(path, null);
-    for (const [path, { content }] of files) {
-      if (content !== this.#files.get(path)?.content) this.#store.set(path, "error" in content ? null : content.parts);
+    this.#isApplying = true;
+    try {
+      if (JSON.stringify(tree.errors) !== JSON.stringify(this.#tree.errors)) this.#isChanged = true;
+      this.#tree = tree;
+      for (const path of dirty) {
+        this.#read(path);
+        yield;
+      }
+      for (const path of gone) {
+        // Of a directory that changes while it's listed some entries may be left out.
+        if (this.canLook && this.#files.get(path)?.scan !== scan && isThere(path)) this.#read(path);
+        else if (this.#files.get(path)?.scan !== scan) this.#remove(path);
+        yield;
+      }
+    } finally {
+      this.#isApplying = false;
+      this.#reader.rest();
     }
-    this.#files = files;
-    this.#state = state;
-    if (isChanged || !this.#loaded) this.#loaded = this.#load(tree.errors);
-    return { loaded: this.#loaded, isChanged, directories: tree.directories };
   }
 
-  #load(treeErrors: readonly FileError[]): Loaded {
-    const errors = [...treeErrors];
-    for (const { content } of this.#files.values()) if ("error" in content) errors.push(content.error);
-    errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
-    return { store: this.#store, change: errors.length > 0 ? noChange : this.#store.commit(), errors };
+  /** Looks at one entry of a directory. `isEager`: not if it may be too early. Only where `canLook`. */
+  look(directory: string, name: string, isEager: boolean): Look {
+    if (isHidden(name)) return "same";
+    const path = childPath(childPrefix(directory), name);
+    const stats = statEntry(path);
+    if (stats === null) return this.#lookAtGap(path, directory, isEager);
+    if (stats === "unknown" || stats.isDirectory() || stats.isSymbolicLink()) return "unclear";
+    if (!hasDocumentName(name)) return "same";
+    if (!stats.isFile()) return "unclear";
+    if (isCurrent(this.#files.get(path), stats)) return "same";
+    return this.#read(path, isEager);
   }
 
-  #read({ path, version }: FoundFile): KnownFile | Promise<KnownFile | null> {
-    const known = this.#files.get(path) ?? null;
-    return known?.isSettled && known.version === version ? known : readFile(path, known);
+  /** Editors delete a file and make it again; who deletes a directory starts with its files. */
+  #lookAtGap(path: string, directory: string, isEager: boolean): Look {
+    if (!this.#files.has(path)) return this.#tree.directories.has(path) ? "unclear" : "same";
+    if (isEager) return "early";
+    if (!this.#isSameDirectory(directory)) return "unclear";
+    this.#remove(path);
+    return "changed";
   }
+
+  #isSameDirectory(path: string): boolean {
+    const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stats !== undefined && identityOf(stats) === this.#tree.directories.get(path);
+  }
+
+  #read(path: string, isEager = false): Look {
+    const known = this.#files.get(path);
+    const reading = this.#reader.read(path, known?.digest ?? null);
+    if (reading === null) {
+      if (isEager) return "early";
+      this.#remove(path);
+      return known ? "changed" : "same";
+    }
+    const { version, isSettled, digest, content } = reading;
+    if (isEager && !reading.isComplete) return "early";
+    if (known && content === null) {
+      Object.assign(known, { version, isSettled, scan: this.#scan });
+      return "same";
+    }
+    const error = content && "error" in content ? content.error : null;
+    this.#files.set(path, { version, isSettled, digest, error, scan: this.#scan });
+    if (content && "parts" in content) this.store.set(path, content.parts);
+    // What it said before stays with the store, and isn't committed before the error is gone.
+    if (error) this.#fileErrors.set(path, error);
+    else this.#fileErrors.delete(path);
+    this.#isChanged = true;
+    return "changed";
+  }
+
+  #remove(path: string): void {
+    if (!this.#files.delete(path)) return;
+    this.#fileErrors.delete(path);
+    this.store.set(path, null);
+    this.#isChanged = true;
+  }
+}
+
+/** What was read is what is there. */
+function isCurrent(known: KnownFile | undefined, stats: Stats): boolean {
+  return known?.isSettled === true && known.version !== null && isSameVersion(known.version, stats);
+}
+
+/** Null where there's nothing. */
+function statEntry(path: string): Stats | "unknown" | null {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    return systemCode(error) === "ENOENT" ? null : "unknown";
+  }
+}
+
+function isThere(path: string): boolean {
+  const stats = statEntry(path);
+  return stats !== null && stats !== "unknown" && stats.isFile();
 }

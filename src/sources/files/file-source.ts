@@ -1,22 +1,38 @@
 /**
- * Directories of policy files, read and watched. Events only say when to look: what changed is found by scanning, so an
- * event that is lost, doubled or early costs time and never a change.
+ * Directories of policy files, read and watched. An event says where to look: one file that was moved into place is read
+ * at once, one that somebody writes after a moment of quiet. Everything else, and what an event may have missed, is
+ * found by scanning: an event that is lost, doubled or early costs time and never a change.
  *
  * ```
- *  event → a few ms of quiet → scan → new directories? watch them, scan again → different? onChange
+ *  renamed here ──────────────▶ look at it ──────────────────────────────────────────────┐
+ *  written, deleted ─ quiet ──▶ look at it ── unclear ─┐                                  ├─▶ different? onChange
+ *  directories, links, errors ─ quiet ─────────────────┴▶ scan → new directories? watch, ┘
+ *  a while after events, and now and then ──────────────▶       scan again
  * ```
  */
-import { DirectoryWatcher, findRootTargets, type WatchTarget } from "./directory-watcher.ts";
+import { noChange } from "../../model/inventory-change.ts";
+import { type DirectoryEvent, DirectoryWatcher, findRootTargets } from "./directory-watcher.ts";
 import { FileCache } from "./file-cache.ts";
+import { runInSlices } from "./in-slices.ts";
 import type { Loaded } from "./loaded.ts";
 
 /** A writer's steps (truncate, write, rename) come closer than this. */
 const QUIET_MS = 5;
 /** A writer that never rests delays a change by no more than this. */
 const PATIENCE_MS = 20;
-/** Only while some directory can't be watched. */
-const POLL_MS = 1000;
+/** How long looks and scans may hold up everything else, but for one file that takes longer. */
+const SLICE_MS = 2;
+/** Scans that nothing asks for take no more than one part in so many of the time. */
+const REST = 20;
+/** What an event missed, and what can't be watched, is found after this; what made no event at all after the other. */
+const CHECK_MS = 1000;
+const IDLE_CHECK_MS = 60_000;
 const MAX_SCANS = 10;
+
+interface Entry {
+  readonly directory: string;
+  readonly name: string;
+}
 
 export class FileSource {
   readonly #roots: readonly string[];
@@ -25,10 +41,17 @@ export class FileSource {
   #onChange: (loaded: Loaded) => void = () => {};
   /** Scans happen one after the other. */
   #tail: Promise<unknown> = Promise.resolve();
-  #timer: NodeJS.Timeout | null = null;
-  #poll: NodeJS.Timeout | null = null;
+  /** Moved here, as it seems, and to be looked at now. */
+  readonly #moved = new Map<string, Entry>();
+  #immediate: NodeJS.Immediate | null = null;
+  /** To be looked at after a moment of quiet; or everything. */
+  readonly #written = new Map<string, Entry>();
+  #wantsScan = false;
+  #quiet: NodeJS.Timeout | null = null;
   #firstEventMs = 0;
-  #isUndelivered = false;
+  #check: NodeJS.Timeout | null = null;
+  #checkDueMs = 0;
+  #scanMs = 0;
   #isClosed = false;
 
   /** `vpcIds`: of EC2, these VPCs alone; all where there are none. */
@@ -40,9 +63,8 @@ export class FileSource {
   /** Reads what has changed since the last time, or everything. Never rejects for what lies in the directories. */
   load(): Promise<Loaded> {
     return this.#afterOthers(async () => {
-      const { loaded } = await this.#cache.scan();
-      this.#isUndelivered = false;
-      return loaded;
+      await this.#scan();
+      return this.#take();
     });
   }
 
@@ -53,7 +75,7 @@ export class FileSource {
   watch(onChange: (loaded: Loaded) => void): void {
     if (this.#watcher || this.#isClosed) throw new Error("a source is watched once, before it's closed");
     this.#onChange = onChange;
-    this.#watcher = new DirectoryWatcher(() => this.#onEvent());
+    this.#watcher = new DirectoryWatcher((event) => this.#onEvent(event));
     this.#startScan();
   }
 
@@ -61,20 +83,84 @@ export class FileSource {
   close(): void {
     this.#isClosed = true;
     this.#watcher?.close();
-    for (const timer of [this.#timer, this.#poll]) if (timer) clearTimeout(timer);
+    for (const timer of [this.#quiet, this.#check]) if (timer) clearTimeout(timer);
+    if (this.#immediate) clearImmediate(this.#immediate);
   }
 
-  #onEvent(): void {
+  #onEvent({ directory, name, isRename }: DirectoryEvent): void {
     if (this.#isClosed) return;
+    if (name === null || !this.#cache.canLook) {
+      this.#scanSoon();
+      return;
+    }
+    const entry = { directory, name };
+    const key = `${directory}/${name}`;
+    if (isRename) {
+      this.#moved.set(key, entry);
+      this.#lookNow();
+    } else {
+      // It came to be here, and is written here: it wasn't moved.
+      this.#moved.delete(key);
+      this.#lookSoon(key, entry);
+    }
+    this.#checkWithin(CHECK_MS);
+  }
+
+  /**
+   * One turn later, after all events that are there by now: what was moved together is told together, and a file that is
+   * made here and written is known by its second event.
+   */
+  #lookNow(): void {
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = setImmediate(() => {
+        this.#immediate = null;
+        this.#lookAt(this.#moved, true);
+        if (this.#moved.size > 0) this.#lookNow();
+      });
+    });
+  }
+
+  #lookSoon(key: string, entry: Entry): void {
+    this.#written.set(key, entry);
+    this.#afterQuiet();
+  }
+
+  #scanSoon(): void {
+    this.#wantsScan = true;
+    this.#afterQuiet();
+  }
+
+  #afterQuiet(): void {
     const nowMs = performance.now();
-    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#quiet) clearTimeout(this.#quiet);
     else this.#firstEventMs = nowMs;
     const leftMs = this.#firstEventMs + PATIENCE_MS - nowMs;
-    this.#timer = setTimeout(() => this.#startScan(), Math.max(0, Math.min(QUIET_MS, leftMs)));
+    this.#quiet = setTimeout(() => this.#onQuiet(), Math.max(0, Math.min(QUIET_MS, leftMs)));
+  }
+
+  #onQuiet(): void {
+    this.#quiet = null;
+    if (this.#wantsScan) this.#startScan();
+    else this.#lookAt(this.#written, false);
+    if (this.#written.size > 0) this.#afterQuiet();
+  }
+
+  /** As many as there is time for. */
+  #lookAt(entries: Map<string, Entry>, isEager: boolean): void {
+    const endMs = performance.now() + SLICE_MS;
+    for (const [key, entry] of entries) {
+      entries.delete(key);
+      const look = this.#cache.canLook ? this.#cache.look(entry.directory, entry.name, isEager) : "unclear";
+      if (look === "early") this.#lookSoon(key, entry);
+      else if (look === "unclear") this.#scanSoon();
+      if (performance.now() > endMs) break;
+    }
+    this.#tell();
   }
 
   #startScan(): void {
-    this.#timer = null;
+    this.#wantsScan = false;
+    this.#written.clear();
     this.#afterOthers(() => this.#update()).catch((error: unknown) => {
       // A defect, ours or the listener's: it must not leave old policies in force quietly.
       queueMicrotask(() => {
@@ -85,29 +171,45 @@ export class FileSource {
 
   async #update(): Promise<void> {
     for (let scans = 1; !this.#isClosed; scans++) {
-      const { loaded, isChanged, directories } = await this.#cache.scan();
-      this.#isUndelivered ||= isChanged;
-      const targets = new Map<string, WatchTarget>(await findRootTargets(this.#roots));
-      for (const [path, identity] of directories) targets.set(path, { identity, names: null });
+      await this.#scan();
       if (this.#isClosed || !this.#watcher) return;
+      const targets = findRootTargets(this.#roots);
+      for (const [path, identity] of this.#cache.directories) targets.set(path, { identity, names: null });
       const watch = this.#watcher.watch(targets);
-      if (watch.isIncomplete) this.#pollLater();
       // What came into a directory before it was watched made no event. Directories that come faster than they are
       // scanned are left to a later scan.
       if (watch.isChanged && scans < MAX_SCANS) continue;
-      if (watch.isChanged) this.#onEvent();
-      if (!this.#isUndelivered) return;
-      this.#isUndelivered = false;
-      this.#onChange(loaded);
+      if (watch.isChanged) this.#scanSoon();
+      this.#checkWithin(watch.isIncomplete || this.#cache.isUnsure ? CHECK_MS : IDLE_CHECK_MS);
+      this.#tell();
       return;
     }
   }
 
-  #pollLater(): void {
-    this.#poll ??= setTimeout(() => {
-      this.#poll = null;
-      this.#onEvent();
-    }, POLL_MS);
+  async #scan(): Promise<void> {
+    const startMs = performance.now();
+    await runInSlices(this.#cache.scan(), SLICE_MS, () => this.#isClosed);
+    this.#scanMs = performance.now() - startMs;
+  }
+
+  #tell(): void {
+    if (this.#cache.isChanged && !this.#isClosed) this.#onChange(this.#take());
+  }
+
+  #take(): Loaded {
+    const { store } = this.#cache;
+    return { store, change: this.#cache.take() ?? noChange, errors: this.#cache.errors() };
+  }
+
+  #checkWithin(ms: number): void {
+    const dueMs = performance.now() + Math.max(ms, this.#scanMs * REST);
+    if (this.#isClosed || (this.#check && this.#checkDueMs <= dueMs)) return;
+    if (this.#check) clearTimeout(this.#check);
+    this.#checkDueMs = dueMs;
+    this.#check = setTimeout(() => {
+      this.#check = null;
+      this.#scanSoon();
+    }, dueMs - performance.now());
   }
 
   #afterOthers<T>(work: () => Promise<T>): Promise<T> {

@@ -3,8 +3,8 @@
  * or doesn't start.
  */
 import type { Inventory } from "../../model/inventory.ts";
-import { FileCache } from "./file-cache.ts";
 import type { FileError } from "./file-error.ts";
+import { FileSource } from "./file-source.ts";
 
 export interface LoadedInventory {
   readonly inventory: Inventory;
@@ -16,6 +16,6 @@ export async function loadInventory(
   roots: readonly string[],
   vpcIds: readonly string[] = [],
 ): Promise<LoadedInventory> {
-  const { store, errors } = (await new FileCache(roots, vpcIds).scan()).loaded;
+  const { store, errors } = await new FileSource(roots, vpcIds).load();
   return { inventory: store.inventory(), errors };
 }
