@@ -66,7 +66,7 @@ export class LatencyHistogram {
 }
 
 function fineBucket(units: number): number {
-  if (units < 16) return units < 0 ? 0 : units;
+  if (units < 16) return Math.max(units, 0);
   const bit = 31 - Math.clz32(units);
   return ((bit - 3) << 4) | ((units >>> (bit - 4)) & 15);
 }

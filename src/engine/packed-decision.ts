@@ -12,8 +12,6 @@
 import type { Reason } from "../model/reason.ts";
 import type { Decision } from "./decision.ts";
 
-export const PACKED_WORDS = 4;
-
 /** Whether `unpackDecision` would give the same decision back. One that is an error never is packed. */
 export function isPackable(decision: Decision): boolean {
   return (

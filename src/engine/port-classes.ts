@@ -6,6 +6,7 @@ import { Reads } from "../model/evaluator.ts";
 import type { ProgramEvaluator } from "./program.ts";
 
 const PORTS = 0x10000;
+const eachItsOwn = Uint16Array.from({ length: PORTS }, (_, port) => port);
 
 export class PortClasses {
   /** A class is named by its first port. */
@@ -17,7 +18,7 @@ export class PortClasses {
     for (const { compiled } of evaluators) {
       if ((compiled.reads & Reads.destinationPort) === 0) continue;
       if (compiled.portBounds === undefined) {
-        for (let port = 0; port < PORTS; port++) this.#classOf[port] = port;
+        this.#classOf.set(eachItsOwn);
         return;
       }
       for (const bound of compiled.portBounds) bounds.add(bound);

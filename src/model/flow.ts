@@ -59,8 +59,8 @@ export interface FlowView extends Omit<{ -readonly [K in keyof Flow]: Flow[K] },
 
 export function createFlowView(): FlowView {
   return {
-    source: { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 },
-    destination: { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 },
+    source: createAddressView(),
+    destination: createAddressView(),
     protocol: 0,
     sourcePort: 0,
     destinationPort: 0,
@@ -75,6 +75,20 @@ export function createFlowView(): FlowView {
     rule: -1,
     tracking: Tracking.none,
   };
+}
+
+/**
+ * No address. The words had their widest values once: V8 then keeps them as doubles from the start, and needn't change
+ * its mind, and throw away optimised code, when the first address of the upper half comes.
+ */
+function createAddressView(): AddressView {
+  const widest = 0xffffffff;
+  const view: AddressView = { family: Family.none, w0: widest, w1: widest, w2: widest, w3: widest };
+  view.w0 = 0;
+  view.w1 = 0;
+  view.w2 = 0;
+  view.w3 = 0;
+  return view;
 }
 
 /** Writes a flow into a view, as an original packet. */
