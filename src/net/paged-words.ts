@@ -23,8 +23,9 @@ export class WordPages {
 export interface PagesPatch {
   /** Patches are numbered in the order in which they must be applied. */
   readonly number: number;
-  /** Shared memory that came with this patch, behind what came before. */
+  /** Shared memory that came with this patch, and how much came before. */
   readonly chunks: readonly SharedArrayBuffer[];
+  readonly chunksBefore: number;
   /** Three numbers for each page: its array, its place in the array, its place in the shared memory. */
   readonly places: Int32Array;
 }
@@ -38,9 +39,11 @@ export class PageReader {
     this.arrays = Array.from({ length: arrayCount }, () => new WordPages());
   }
 
-  /** To be called with each patch, in order, the first one being a whole. */
-  apply({ chunks, places }: PagesPatch): void {
-    for (const chunk of chunks) viewChunk(chunk, this.#views);
+  /** To be called with each patch, in order, the first one being a whole; the last one may come again. */
+  apply({ chunks, chunksBefore, places }: PagesPatch): void {
+    chunks.forEach((chunk, i) => {
+      if ((chunksBefore + i) * pagesOfChunk === this.#views.length) viewChunk(chunk, this.#views);
+    });
     for (let i = 0; i < places.length; i += 3) {
       const { pages } = this.arrays[places[i] as number] as WordPages;
       pages[places[i + 1] as number] = this.#views[places[i + 2] as number] as Int32Array;
@@ -77,18 +80,20 @@ export class PageWriter {
   /** What has changed since the last patch; from here on the pages in it aren't touched any more. */
   takePatch(): PagesPatch {
     const places = this.arrays.flatMap((words, array) => words.publish().flatMap((place) => [array, ...place]));
-    const chunks = this.#chunks.slice(this.#chunksTold);
+    const chunksBefore = this.#chunksTold;
+    const chunks = this.#chunks.slice(chunksBefore);
     this.#chunksTold = this.#chunks.length;
     this.#number++;
     if (this.#replaced.length > 0) this.#retired.push({ number: this.#number, slots: this.#replaced });
     this.#replaced = [];
-    return { number: this.#number, chunks, places: Int32Array.from(places) };
+    return { number: this.#number, chunks, chunksBefore, places: Int32Array.from(places) };
   }
 
   /** Everything as the last patch left it, for a reader that comes later; that patch needn't be applied then. */
   wholePatch(): PagesPatch {
     const places = this.arrays.flatMap((words, array) => words.published().flatMap((place) => [array, ...place]));
-    return { number: this.#number, chunks: this.#chunks.slice(0, this.#chunksTold), places: Int32Array.from(places) };
+    const chunks = this.#chunks.slice(0, this.#chunksTold);
+    return { number: this.#number, chunks, chunksBefore: 0, places: Int32Array.from(places) };
   }
 
   /** Every reader has applied this patch: the pages that it replaced may be written again. */

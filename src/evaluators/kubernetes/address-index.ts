@@ -71,30 +71,61 @@ export class AddressIndex {
     for (const { number } of added) {
       prefixNodes.set(number * prefixNodeWords + PrefixNode.class, this.#acquire(0, number));
     }
-    this.#visitInside([...added, ...removed], (address) => {
-      const before = this.#table.get(address, AddressValue.class);
-      const { classes } = this.#arrays;
-      const prefix = this.prefixes.longestOf(address);
-      if (classes.get(before * classWords + ClassField.prefix) === prefix) return;
-      const after = this.#acquire(classes.get(before * classWords + ClassField.kind), prefix);
-      this.#table.set(address, AddressValue.class, after);
-      this.#release(before);
-    });
-    for (const record of removed) {
+    // From inside outwards, and from outside inwards.
+    const byLength = (a: PrefixRecord, b: PrefixRecord): number => a.prefix.length - b.prefix.length;
+    for (const record of [...removed].sort(byLength).reverse()) {
+      let parent = record.parent;
+      while (parent?.uses === 0) parent = parent.parent;
+      this.#reprefix(record.prefix, record.number, parent?.number ?? 0);
       const at = record.number * prefixNodeWords + PrefixNode.class;
       // One that came and went has none.
       const unknown = prefixNodes.get(at);
-      if (unknown !== 0) {
-        prefixNodes.set(at, 0);
-        this.#release(unknown);
-      }
-      this.prefixes.forget(record);
+      if (unknown === 0) continue;
+      prefixNodes.set(at, 0);
+      this.#release(unknown);
+    }
+    for (const { prefix, number, parent } of [...added].sort(byLength)) {
+      this.#reprefix(prefix, parent?.number ?? 0, number);
+    }
+    for (const record of removed) this.prefixes.forget(record);
+  }
+
+  /** Known addresses inside the prefix whose longest one is `from` have `to` as such from now on. */
+  #reprefix(prefix: Prefix, from: number, to: number): void {
+    const { classes } = this.#arrays;
+    const inside: Address[] = [];
+    const counts = new Map<number, number>();
+    this.#visitInside(prefix, (address) => {
+      const found = this.#table.get(address, AddressValue.class);
+      if (classes.get(found * classWords + ClassField.prefix) !== from) return;
+      inside.push(address);
+      counts.set(found, (counts.get(found) ?? 0) + 1);
+    });
+    // A class all of whose addresses are inside changes as it is.
+    for (const [found, count] of counts) {
+      const kind = classes.get(found * classWords + ClassField.kind);
+      if (count < (this.#uses[found] as number) || this.#classes.has(pairOf(kind, to))) continue;
+      this.#classes.delete(pairOf(kind, from));
+      this.#classes.set(pairOf(kind, to), found);
+      classes.set(found * classWords + ClassField.prefix, to);
+      counts.delete(found);
+    }
+    if (counts.size === 0) return;
+    for (const address of inside) {
+      const before = this.#table.get(address, AddressValue.class);
+      if (!counts.has(before)) continue;
+      this.#table.set(
+        address,
+        AddressValue.class,
+        this.#acquire(classes.get(before * classWords + ClassField.kind), to),
+      );
+      this.#release(before);
     }
   }
 
   #acquire(kind: number, prefix: number): number {
     if (kind === 0 && prefix === 0) return 0;
-    const pair = kind * 2 ** 24 + prefix;
+    const pair = pairOf(kind, prefix);
     let found = this.#classes.get(pair);
     if (found === undefined) {
       found = this.#classNumbers.take();
@@ -113,7 +144,7 @@ export class AddressIndex {
     if (uses > 0) return;
     const { classes } = this.#arrays;
     const at = classNumber * classWords;
-    this.#classes.delete(classes.get(at + ClassField.kind) * 2 ** 24 + classes.get(at + ClassField.prefix));
+    this.#classes.delete(pairOf(classes.get(at + ClassField.kind), classes.get(at + ClassField.prefix)));
     this.#classNumbers.giveBack(classNumber);
   }
 
@@ -135,20 +166,16 @@ export class AddressIndex {
     if (list.length === 0) this.#nearby.delete(place);
   }
 
-  #visitInside(records: readonly PrefixRecord[], visit: (address: Address) => void): void {
+  #visitInside(prefix: Prefix, visit: (address: Address) => void): void {
     if (this.#nearby.size === 0) return;
-    const broad = records.filter(({ prefix }) => !isNarrow(prefix));
-    for (const { prefix } of records) {
-      if (!isNarrow(prefix)) continue;
-      for (const address of this.#nearby.get(placeOf(prefix.address)) ?? []) {
-        if (containsAddress(prefix, address)) visit(address);
-      }
-    }
-    if (broad.length === 0) return;
-    for (const list of this.#nearby.values()) {
-      for (const address of list) if (broad.some(({ prefix }) => containsAddress(prefix, address))) visit(address);
-    }
+    const lists = isNarrow(prefix) ? [this.#nearby.get(placeOf(prefix.address)) ?? []] : this.#nearby.values();
+    for (const list of lists) for (const address of list) if (containsAddress(prefix, address)) visit(address);
   }
+}
+
+/** One number for both; there are fewer than 16 million prefixes. */
+function pairOf(kind: number, prefix: number): number {
+  return kind * 2 ** 24 + prefix;
 }
 
 /** All of its addresses have one place. */

@@ -2,31 +2,38 @@
  * What a group is to readers, as one list: see GroupField. Rules are turned round: for each term and prefix that some rule
  * means, the rules that mean it, in order. Where they are many they are cut by traffic, so that no packet walks them.
  */
-import type { PagedWords } from "../../net/paged-words.ts";
 import { cutByTraffic, oneRule } from "./find-rule.ts";
 import type { Group } from "./groups.ts";
-import { type CompiledRule, trafficOfRule } from "./policies.ts";
-import type { TableName } from "./tables.ts";
+import type { CompiledRule } from "./policies.ts";
+import type { PrefixRecord } from "./prefixes.ts";
+import { anyone } from "./tables.ts";
+import { noPorts } from "./traffic-key.ts";
 
+const allTraffic = [0, noPorts];
 /** As many are walked. */
 const fewRules = 12;
 
 interface Meant {
   readonly number: number;
-  readonly except: readonly number[];
+  readonly except: readonly PrefixRecord[];
   readonly rules: CompiledRule[];
 }
 
-export function renderGroup(group: Pick<Group, "policies" | "direction">, arrays: Record<TableName, PagedWords>) {
+const none: readonly never[] = [];
+
+export function renderGroup(group: Pick<Group, "policies" | "direction">) {
   const byTerm = new Map<number, Meant>();
-  const byPrefix = new Map<string, Meant>();
+  const byPrefix = new Map<number | string, Meant>();
   let usesNames = false;
   for (const { rules } of group.policies) {
-    for (const rule of rules[group.direction] ?? []) {
+    for (const rule of rules[group.direction] ?? none) {
       usesNames ||= rule.usesNames;
-      for (const { isPrefix, number, except } of rule.peers) {
-        if (isPrefix) add(byPrefix, `${number} ${except}`, number, except, rule);
-        else add(byTerm, number, number, except, rule);
+      if (rule.terms === null) add(byTerm, anyone, anyone, none, rule);
+      else for (const { number } of rule.terms) add(byTerm, number, number, none, rule);
+      for (const { prefix, except } of rule.blocks) {
+        const { number } = prefix;
+        const key = except.length === 0 ? number : `${number} ${except.map((one) => one.number)}`;
+        add(byPrefix, key, number, except, rule);
       }
     }
   }
@@ -37,7 +44,7 @@ export function renderGroup(group: Pick<Group, "policies" | "direction">, arrays
     if (rules.length === 1) return (rules[0] as CompiledRule).number | oneRule;
     const at = words.length;
     if (rules.length > fewRules) {
-      appendPieces(words, rules, arrays.rules);
+      appendPieces(words, rules);
       return at | cutByTraffic;
     }
     words.push(rules.length, ...rules.map((rule) => rule.number));
@@ -53,12 +60,13 @@ export function renderGroup(group: Pick<Group, "policies" | "direction">, arrays
     words[start + prefixes.length + i] = refer(rules);
     if (except.length === 0) return;
     words[start + 2 * prefixes.length + i] = words.length;
-    words.push(except.length, ...except);
+    const numbers = [...new Set(except.map((one) => one.number))];
+    words.push(numbers.length, ...numbers);
   });
   return { words, termCount: terms.length, prefixCount: prefixes.length, usesNames };
 }
 
-function add<K>(map: Map<K, Meant>, key: K, number: number, except: readonly number[], rule: CompiledRule): void {
+function add<K>(map: Map<K, Meant>, key: K, number: number, except: readonly PrefixRecord[], rule: CompiledRule): void {
   const meant = map.get(key);
   if (!meant) map.set(key, { number, except, rules: [rule] });
   else if (meant.rules.at(-1) !== rule) meant.rules.push(rule);
@@ -75,13 +83,13 @@ const manyIntervals = 2 ** 31;
  * Where each piece of traffic starts, then the first rule of each piece, plus 1. The rules that hold at a place are kept in
  * a heap, the first one on top; those that have ended are taken out when they come up.
  */
-function appendPieces(words: number[], rules: readonly CompiledRule[], ruleWords: PagedWords): void {
+function appendPieces(words: number[], rules: readonly CompiledRule[]): void {
   const from: number[] = [];
   const to: number[] = [];
   const owner: number[] = [];
   const bounds: number[] = [0];
   rules.forEach((rule, place) => {
-    const intervals = trafficOfRule(ruleWords, rule);
+    const intervals = rule.ports ?? allTraffic;
     for (let i = 0; i < intervals.length; i += 2) {
       from.push(intervals[i] as number);
       to.push(intervals[i + 1] as number);

@@ -7,6 +7,8 @@ import { Direction } from "../../model/verdict.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { PagedLists } from "../../net/paged-lists.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
+import { areEqual, ByHash, hashOf } from "./by-hash.ts";
+import { membersOf, visit } from "./few.ts";
 import { renderGroup } from "./group-words.ts";
 import type { Kind, Kinds } from "./kinds.ts";
 import type { Term } from "./namespaces.ts";
@@ -15,7 +17,7 @@ import { GroupField, groupField, groupWords, KindField, type TableName, Tier } f
 
 export interface Group {
   readonly number: number;
-  readonly key: string;
+  readonly hash: number;
   readonly field: number;
   readonly tier: Tier;
   readonly direction: Direction;
@@ -26,9 +28,24 @@ export interface Group {
   /** Where it is in `lists`. */
   start: number;
   length: number;
-  /** NetworkPolicy's references to all of them. */
+  /** NetworkPolicy's references to all of them; -1 for the other tiers. */
   readonly noMatch: number;
   readonly nonL4: number;
+}
+
+/** Names of thousands of policies are put together only if somebody asks. */
+class GroupRef implements RuleRef {
+  readonly #policies: readonly CompiledPolicy[];
+  readonly rule: string | null;
+
+  constructor(policies: readonly CompiledPolicy[], rule: string | null) {
+    this.#policies = policies;
+    this.rule = rule;
+  }
+
+  get policy(): string {
+    return this.#policies.map(({ name }) => name).join();
+  }
 }
 
 /** Policies that began or ceased to have this subject. */
@@ -53,7 +70,7 @@ export class Groups {
   readonly #everyPod: Term;
   readonly #allowed: string | null;
   readonly #numbers = new FreeNumbers(1);
-  readonly #byKey = new Map<string, Group>();
+  readonly #byHash = new ByHash<Group>();
   readonly #byNumber: (Group | undefined)[] = [];
   /** Made since the last `settle`. */
   readonly #made = new Set<Group>();
@@ -77,7 +94,7 @@ export class Groups {
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#byHash.size;
   }
 
   policiesOf(number: number): readonly CompiledPolicy[] {
@@ -99,14 +116,18 @@ export class Groups {
     if (!kind.isPod) return;
     const lists: CompiledPolicy[][] = [[], [], [], [], [], []];
     const collect = ({ subjects }: Term): void => {
-      for (const policy of subjects) {
+      visit(subjects, (policy) => {
         if (policy.rules[0]) lists[policy.tier * 2]?.push(policy);
         if (policy.rules[1]) lists[policy.tier * 2 + 1]?.push(policy);
-      }
+      });
     };
     collect(this.#everyPod);
-    for (const term of kind.terms) if (term.subjects.size > 0) collect(term);
-    for (const { field } of fields) this.#assign(kind, field, (lists[field] as CompiledPolicy[]).sort(byOrder));
+    for (const term of kind.terms) if (term.subjects !== null) collect(term);
+    for (const { field } of fields) {
+      const policies = lists[field] as CompiledPolicy[];
+      if (policies.length > 1) policies.sort(byOrder);
+      this.#kinds.setGroup(kind, field, policies.length === 0 ? null : this.#obtain(field, policies));
+    }
   }
 
   /**
@@ -114,51 +135,68 @@ export class Groups {
    * be called while those terms still have their kinds.
    */
   regroup(changes: ReadonlyMap<Term, SubjectChange>): void {
-    const concerned = new Map<Kind, Term[]>();
-    for (const term of changes.keys()) {
-      for (const kind of term === this.#everyPod ? this.#kinds.ofPods : term.kinds) {
-        if (this.#kinds.stale.has(kind)) continue;
-        const terms = concerned.get(kind);
-        if (terms) terms.push(term);
-        else concerned.set(kind, [term]);
-      }
-    }
-    const known = new Map<string, readonly (Group | null)[]>();
-    for (const [kind, terms] of concerned) {
-      const key = `${terms.map(({ number }) => number)}/${kind.groups.map((group) => group?.number ?? 0)}`;
-      const after = known.get(key);
-      if (after) {
-        for (const { field } of fields) this.#kinds.setGroup(kind, field, after[field] ?? null);
-        continue;
-      }
+    for (const [terms, kinds] of this.#concerned(changes)) {
       const removed = new Set(terms.flatMap((term) => [...(changes.get(term)?.removed ?? [])]));
       const added = terms.flatMap((term) => [...(changes.get(term)?.added ?? [])]);
       for (const { field, tier, direction } of fields) {
-        const more = added.filter((policy) => policy.tier === tier && policy.rules[direction]);
-        const before = kind.groups[field]?.policies ?? [];
-        const kept = removed.size === 0 ? before : before.filter((policy) => !removed.has(policy));
-        if (more.length === 0 && kept.length === before.length) continue;
-        this.#assign(kind, field, [...kept, ...more].sort(byOrder));
+        const isOfField = (policy: CompiledPolicy): boolean => policy.tier === tier && policy.rules[direction] !== null;
+        const more = added.filter(isOfField);
+        if (more.length === 0 && ![...removed].some(isOfField)) continue;
+        const after = new Map<Group | null, Group | null>();
+        for (const kind of kinds) {
+          const before = kind.groups[field] ?? null;
+          let group = after.get(before);
+          if (group === undefined) {
+            const policies = (before?.policies ?? []).filter((policy) => !removed.has(policy));
+            policies.push(...more);
+            policies.sort(byOrder);
+            group = policies.length === 0 ? null : this.#obtain(field, policies);
+            after.set(before, group);
+          }
+          this.#kinds.setGroup(kind, field, group);
+        }
       }
-      known.set(key, [...kind.groups]);
     }
   }
 
-  #assign(kind: Kind, field: number, policies: readonly CompiledPolicy[]): void {
-    this.#kinds.setGroup(kind, field, policies.length === 0 ? null : this.#obtain(field, policies));
+  /** Kinds by the terms of theirs that changed. */
+  #concerned(changes: ReadonlyMap<Term, unknown>): readonly (readonly [readonly Term[], readonly Kind[]])[] {
+    const kindsOf = (term: Term): readonly Kind[] => {
+      const kinds = term === this.#everyPod ? [...this.#kinds.ofPods] : membersOf(term.kinds);
+      return kinds.filter((kind) => !this.#kinds.stale.has(kind));
+    };
+    const [only] = changes.keys();
+    if (only && changes.size === 1) return [[[only], kindsOf(only)]];
+    const byKind = new Map<Kind, Term[]>();
+    for (const term of changes.keys()) {
+      for (const kind of kindsOf(term)) {
+        const terms = byKind.get(kind);
+        if (terms) terms.push(term);
+        else byKind.set(kind, [term]);
+      }
+    }
+    const byTerms = new Map<string, readonly [Term[], Kind[]]>();
+    for (const [kind, terms] of byKind) {
+      const key = terms.map(({ number }) => number).join();
+      const known = byTerms.get(key);
+      if (known) known[1].push(kind);
+      else byTerms.set(key, [terms, [kind]]);
+    }
+    return [...byTerms.values()];
   }
 
   #obtain(field: number, policies: readonly CompiledPolicy[]): Group {
-    let key = `${field}`;
-    for (const { id } of policies) key += ` ${id}`;
-    const known = this.#byKey.get(key);
+    let hash = field;
+    for (const { id } of policies) hash = (hash + hashOf(id)) | 0;
+    const known = this.#byHash.find(hash, (group) => group.field === field && areEqual(group.policies, policies));
     if (known) return known;
     const { tier, direction } = fields[field] as (typeof fields)[number];
     const number = this.#numbers.take();
-    const isNetworkPolicy = tier === Tier.networkPolicy;
+    const noMatch = tier === Tier.networkPolicy ? this.#refer(policies, null) : -1;
+    const isAllowed = tier === Tier.networkPolicy && this.#allowed !== null;
     const group: Group = {
       number,
-      key,
+      hash,
       field,
       tier,
       direction,
@@ -167,31 +205,24 @@ export class Groups {
       isRendered: false,
       start: 0,
       length: 0,
-      noMatch: isNetworkPolicy ? this.#refer(policies, null) : -1,
-      nonL4: isNetworkPolicy ? this.#refer(policies, this.#allowed) : -1,
+      noMatch,
+      nonL4: isAllowed ? this.#refer(policies, this.#allowed) : noMatch,
     };
-    this.#byKey.set(key, group);
+    this.#byHash.add(group);
     this.#byNumber[number] = group;
     this.#made.add(group);
     return group;
   }
 
-  /** Names of thousands of policies are put together only if somebody asks. */
   #refer(policies: readonly CompiledPolicy[], rule: string | null): number {
     const number = this.#policies.ruleNumbers.take();
-    const ref: RuleRef = {
-      get policy() {
-        return policies.map(({ name }) => name).join();
-      },
-      rule,
-    };
-    this.#policies.refs[number] = ref;
+    this.#policies.refs[number] = new GroupRef(policies, rule);
     return number;
   }
 
   #render(group: Group): void {
     if (group.isRendered) return;
-    const { words, termCount, prefixCount, usesNames } = renderGroup(group, this.#arrays);
+    const { words, termCount, prefixCount, usesNames } = renderGroup(group);
     group.start = this.#lists.add(words);
     group.length = words.length;
     group.isRendered = true;
@@ -208,13 +239,11 @@ export class Groups {
   #drop(group: Group): void {
     if (this.#byNumber[group.number] !== group) return;
     this.#lists.remove(group.start, group.length);
-    this.#byKey.delete(group.key);
+    this.#byHash.delete(group);
     this.#byNumber[group.number] = undefined;
     this.#numbers.giveBack(group.number);
-    for (const number of [group.noMatch, group.nonL4]) {
-      if (number < 0) continue;
-      this.#policies.forgetRule(number);
-    }
+    if (group.noMatch >= 0) this.#policies.forgetRule(group.noMatch);
+    if (group.nonL4 !== group.noMatch) this.#policies.forgetRule(group.nonL4);
   }
 }
 

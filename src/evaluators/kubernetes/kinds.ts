@@ -10,6 +10,8 @@ import type { Labels } from "../../model/labels.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { PagedLists } from "../../net/paged-lists.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
+import { areEqual, ByHash, hashOf } from "./by-hash.ts";
+import { type Few, membersOf, sizeOf, withMember, withoutMember } from "./few.ts";
 import type { Group } from "./groups.ts";
 import type { NamespaceRecord, Term } from "./namespaces.ts";
 import type { PortAnswers, PortShape } from "./port-names.ts";
@@ -17,9 +19,9 @@ import { KindField, kindWords } from "./tables.ts";
 
 export interface Profile {
   readonly namespace: NamespaceRecord;
-  readonly key: string;
+  key: string;
   /** Those that terms may ask for. */
-  readonly labels: Labels;
+  labels: Labels;
   readonly shape: PortShape;
   kind: Kind;
   /** Numbers of pods. */
@@ -32,12 +34,13 @@ export interface Kind {
   /** Sorted by number. */
   terms: readonly Term[];
   answers: PortAnswers;
-  key: string;
-  /** The one that is found by its key; others that came to mean the same die out. */
+  /** Of terms and answers. */
+  hash: number;
+  /** The one that is found by its hash; others that came to mean the same die out. */
   isListed: boolean;
   /** Where its terms are in `lists`. */
   start: number;
-  readonly profiles: Set<Profile>;
+  profiles: Few<Profile>;
   /** Pods of its profiles, or addresses of nodes. */
   size: number;
   /** By tier and direction. */
@@ -60,7 +63,7 @@ export class Kinds {
   readonly #words: PagedWords;
   readonly #lists: PagedLists;
   readonly #numbers = new FreeNumbers(1);
-  readonly #byKey = new Map<string, Kind>();
+  readonly #byHash = new ByHash<Kind>();
   /** Every kind of pods. */
   readonly ofPods = new Set<Kind>();
   /** Kinds whose subjects have to be looked at. */
@@ -80,29 +83,29 @@ export class Kinds {
   }
 
   get size(): number {
-    return this.#byKey.size;
+    return this.#byHash.size;
   }
 
   /** The kind of these terms, sorted by number. `like` is one with the same subjects, if there is one. */
   obtain(terms: readonly Term[], answers: PortAnswers, isPod: boolean, like: Kind | null = null): Kind {
-    const key = keyOf(terms, answers, isPod);
-    const known = this.#byKey.get(key);
+    const hash = hashOfKind(terms, answers, isPod);
+    const known = this.#find(hash, terms, answers, isPod);
     if (known) return known;
     const kind: Kind = {
       number: this.#numbers.take(),
       isPod,
       terms,
       answers,
-      key,
+      hash,
       isListed: true,
       start: 0,
-      profiles: new Set(),
+      profiles: null,
       size: 0,
       groups: [null, null, null, null, null, null],
       wasCaptured: false,
     };
-    this.#byKey.set(key, kind);
-    for (const term of terms) term.kinds.add(kind);
+    this.#byHash.add(kind);
+    for (const term of terms) term.kinds = withMember(term.kinds, kind);
     if (isPod) {
       this.ofPods.add(kind);
       like?.groups.forEach((group, i) => {
@@ -130,7 +133,7 @@ export class Kinds {
     if (before) this.#loosen(before);
     if (group) group.kinds++;
     kind.groups[field] = group;
-    this.regrouped.add(kind);
+    if (kind.wasCaptured !== isCaptured(kind)) this.regrouped.add(kind);
     this.#words.set(kind.number * kindWords + KindField.groups + field, group?.number ?? 0);
   }
 
@@ -140,21 +143,21 @@ export class Kinds {
   }
 
   join(kind: Kind, profile: Profile): void {
-    kind.profiles.add(profile);
+    kind.profiles = withMember(kind.profiles, profile);
     kind.size += profile.pods.length;
   }
 
   leave(kind: Kind, profile: Profile): void {
-    kind.profiles.delete(profile);
+    kind.profiles = withoutMember(kind.profiles, profile);
     kind.size -= profile.pods.length;
     this.dropIfUnused(kind);
   }
 
   /** Kinds of nodes have no profiles, only a size. */
   dropIfUnused(kind: Kind): void {
-    if (kind.profiles.size > 0 || kind.size > 0) return;
-    if (kind.isListed) this.#byKey.delete(kind.key);
-    for (const term of kind.terms) term.kinds.delete(kind);
+    if (kind.profiles !== null || kind.size > 0) return;
+    if (kind.isListed) this.#byHash.delete(kind);
+    for (const term of kind.terms) term.kinds = withoutMember(term.kinds, kind);
     this.#lists.remove(kind.start, kind.terms.length);
     this.ofPods.delete(kind);
     this.stale.delete(kind);
@@ -167,29 +170,31 @@ export class Kinds {
   addTerm(term: Term, profiles: readonly Profile[]): void {
     for (const [kind, concerned] of groupByKind(profiles)) {
       const terms = withTerm(kind.terms, term);
-      this.change(kind, [{ terms, answers: kind.answers, profiles: concerned }], true);
+      if (concerned.length === sizeOf(kind.profiles)) this.#become(kind, terms, kind.answers);
+      else this.change(kind, [{ terms, answers: kind.answers, profiles: concerned }], true);
     }
   }
 
   /** A term that is nobody's subject any more goes. */
   removeTerm(term: Term): void {
-    for (const kind of [...term.kinds]) {
+    for (const kind of membersOf(term.kinds)) {
       const terms = kind.terms.filter((other) => other !== term);
-      this.change(kind, [{ terms, answers: kind.answers, profiles: [...kind.profiles] }], true);
+      this.change(kind, [{ terms, answers: kind.answers, profiles: membersOf(kind.profiles) }], true);
     }
   }
 
   /** Parts of a kind become others. `keepsSubjects`: no policy begins or ceases to select them by that. */
   change(kind: Kind, parts: readonly Part[], keepsSubjects: boolean): void {
     const concerned = new Set(parts.flatMap((part) => part.profiles));
-    const isWhole = concerned.size === kind.profiles.size;
+    const isWhole = concerned.size === sizeOf(kind.profiles);
     const largest = parts.reduce((a, b) => (podsOf(b.profiles) > podsOf(a.profiles) ? b : a));
     const pods = podsOf(largest.profiles);
-    const isTaken = this.#byKey.has(keyOf(largest.terms, largest.answers, true));
+    const hash = hashOfKind(largest.terms, largest.answers, true);
+    const isTaken = this.#find(hash, largest.terms, largest.answers, true) !== undefined;
     const stays = pods >= kind.size - podsOf([...concerned]) && (!isTaken || (isWhole && pods > fewPods));
     const moving = parts.filter((part) => !stays || part !== largest);
     if (stays) {
-      const profiles = isWhole ? [] : [...kind.profiles].filter((profile) => !concerned.has(profile));
+      const profiles = isWhole ? [] : membersOf(kind.profiles).filter((profile) => !concerned.has(profile));
       if (profiles.length > 0) moving.push({ terms: kind.terms, answers: kind.answers, profiles });
       this.#become(kind, largest.terms, largest.answers);
       if (!keepsSubjects) this.stale.add(kind);
@@ -210,16 +215,33 @@ export class Kinds {
     this.leave(from, profile);
   }
 
+  #find(hash: number, terms: readonly Term[], answers: PortAnswers, isPod: boolean): Kind | undefined {
+    return this.#byHash.find(
+      hash,
+      (kind) => kind.answers === answers && kind.isPod === isPod && areEqual(kind.terms, terms),
+    );
+  }
+
   #become(kind: Kind, terms: readonly Term[], answers: PortAnswers): void {
-    if (kind.isListed) this.#byKey.delete(kind.key);
+    if (kind.isListed) this.#byHash.delete(kind);
     const before = kind.terms;
-    kind.key = keyOf(terms, answers, kind.isPod);
-    kind.isListed = !this.#byKey.has(kind.key);
-    if (kind.isListed) this.#byKey.set(kind.key, kind);
+    kind.hash = hashOfKind(terms, answers, kind.isPod);
+    kind.isListed = this.#find(kind.hash, terms, answers, kind.isPod) === undefined;
     if (before !== terms) {
-      const kept = new Set(terms);
-      for (const term of before) if (!kept.delete(term)) term.kinds.delete(kind);
-      for (const term of kept) term.kinds.add(kind);
+      // Both are sorted, so what is in one of them alone shows up as they are walked together.
+      for (let i = 0, j = 0; i < before.length || j < terms.length; ) {
+        const [old, next] = [before[i], terms[j]];
+        if (old === next) {
+          i++;
+          j++;
+        } else if (next === undefined || (old !== undefined && old.number < next.number)) {
+          i++;
+          if (old) old.kinds = withoutMember(old.kinds, kind);
+        } else {
+          j++;
+          next.kinds = withMember(next.kinds, kind);
+        }
+      }
       this.#lists.remove(kind.start, before.length);
       kind.terms = terms;
       this.#writeTerms(kind);
@@ -228,6 +250,7 @@ export class Kinds {
       kind.answers = answers;
       this.#writeAnswers(kind);
     }
+    if (kind.isListed) this.#byHash.add(kind);
   }
 
   #writeTerms(kind: Kind): void {
@@ -254,10 +277,16 @@ export function groupByKind(profiles: readonly Profile[]): Map<Kind, Profile[]> 
   return groups;
 }
 
-function keyOf(terms: readonly Term[], answers: PortAnswers, isPod: boolean): string {
-  let key = isPod ? `${answers.number}` : "n";
-  for (const { number } of terms) key += ` ${number}`;
-  return key;
+function hashOfKind(terms: readonly Term[], answers: PortAnswers, isPod: boolean): number {
+  let hash = isPod ? answers.number : -1;
+  for (const term of terms) hash = (hash + hashOf(term.number)) | 0;
+  return hash;
+}
+
+/** Whether some group restricts the kind's pods. */
+export function isCaptured({ groups }: Kind): boolean {
+  for (const group of groups) if (group !== null) return true;
+  return false;
 }
 
 function withTerm(terms: readonly Term[], term: Term): Term[] {

@@ -6,6 +6,7 @@ import { type Namespace, namespaceNameLabel } from "../../model/kubernetes.ts";
 import type { Labels } from "../../model/labels.ts";
 import { type Selector, selects } from "../../model/selector.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
+import type { Few } from "./few.ts";
 import type { Kind, Profile } from "./kinds.ts";
 import type { CompiledPolicy } from "./policies.ts";
 import { LabelIndex, SelectorIndex, selectorKey } from "./selector-index.ts";
@@ -25,11 +26,11 @@ export interface NamespaceRecord {
 
 export interface Scope {
   readonly key: string;
-  /** Null: this one namespace. */
-  readonly selector: Selector | null;
+  /** It is the one namespace of this name, and not what the selector holds for. */
+  readonly name: string | null;
+  readonly selector: Selector;
   readonly namespaces: Set<NamespaceRecord>;
-  readonly terms: Map<string, Term>;
-  readonly byLabel: SelectorIndex<Term>;
+  readonly terms: SelectorIndex<Term>;
   /** Labels that its terms ask for, and how many do. */
   readonly keys: Map<string, number>;
 }
@@ -38,12 +39,13 @@ export interface Term {
   readonly number: number;
   /** Null: every pod, or nodes. */
   readonly scope: Scope | null;
+  readonly isOfNodes: boolean;
   readonly selector: Selector;
   uses: number;
   /** Those that it selects; none for the term that selects every pod. */
-  readonly kinds: Set<Kind>;
+  kinds: Few<Kind>;
   /** Policies whose subject it is. */
-  readonly subjects: Set<CompiledPolicy>;
+  subjects: Few<CompiledPolicy>;
 }
 
 /** What has to be done to pods. */
@@ -78,7 +80,7 @@ export class Namespaces {
     record.labels = object?.labels ?? { [namespaceNameLabel]: name };
     this.#byLabel.add(record.labels, record);
     const scopes = this.#selectorScopes(record.labels);
-    const lost = [...record.scopes].filter((scope) => scope.selector !== null && !scopes.has(scope));
+    const lost = [...record.scopes].filter((scope) => scope.name === null && !scopes.has(scope));
     const gained = [...scopes].filter((scope) => !record.scopes.has(scope));
     for (const scope of gained) this.#enter(scope, record);
     for (const scope of lost) this.#exit(scope, record);
@@ -106,7 +108,7 @@ export class Namespaces {
 
   dropIfUnused(record: NamespaceRecord): void {
     if (record.hasObject || record.profiles.size > 0) return;
-    for (const scope of record.scopes) if (scope.selector === null) return;
+    for (const scope of record.scopes) if (scope.name !== null) return;
     for (const scope of record.scopes) scope.namespaces.delete(record);
     this.#byLabel.remove(record.labels, record);
     this.#records.delete(record.name);
@@ -116,21 +118,19 @@ export class Namespaces {
   acquire({ namespaces, pods }: PodTerm): Term {
     if (typeof namespaces !== "string" && namespaces.length === 0 && pods.length === 0) return this.everyPod;
     const scope = this.#obtainScope(namespaces);
-    const key = selectorKey(pods);
-    const known = scope.terms.get(key);
+    const known = scope.terms.find(pods);
     if (known) {
       known.uses++;
       return known;
     }
     // Pods are told apart first, then the term is among those that profiles are made with.
-    for (const label of new Set(pods.map((requirement) => requirement.key))) {
+    for (const label of keysOf(pods)) {
       const uses = scope.keys.get(label) ?? 0;
       scope.keys.set(label, uses + 1);
       if (uses === 0) for (const namespace of scope.namespaces) this.#useKey(namespace, label);
     }
     const term = createTerm(this.#termNumbers.take(), scope, pods);
-    scope.terms.set(key, term);
-    scope.byLabel.add(pods, term);
+    scope.terms.add(term);
     const profiles: Profile[] = [];
     for (const namespace of scope.namespaces) {
       if (namespace.profiles.size === 0) continue;
@@ -144,9 +144,8 @@ export class Namespaces {
     const { scope, selector } = term;
     if (scope === null || --term.uses > 0) return;
     this.#listener.onTermGone(term);
-    scope.terms.delete(selectorKey(selector));
-    scope.byLabel.remove(selector, term);
-    for (const label of new Set(selector.map((requirement) => requirement.key))) {
+    scope.terms.remove(term);
+    for (const label of keysOf(selector)) {
       const uses = (scope.keys.get(label) ?? 0) - 1;
       if (uses > 0) {
         scope.keys.set(label, uses);
@@ -163,7 +162,7 @@ export class Namespaces {
   termsOf(namespace: NamespaceRecord, labels: Labels): Term[] {
     const found: Term[] = [];
     for (const scope of namespace.scopes) {
-      scope.byLabel.visitCandidates(labels, (term) => {
+      scope.terms.visitCandidates(labels, (term) => {
         if (selects(term.selector, labels)) found.push(term);
       });
     }
@@ -173,7 +172,7 @@ export class Namespaces {
   #selectorScopes(labels: Labels): Set<Scope> {
     const found = new Set<Scope>();
     this.#selectors.visitCandidates(labels, (scope) => {
-      if (selects(scope.selector ?? [], labels)) found.add(scope);
+      if (selects(scope.selector, labels)) found.add(scope);
     });
     return found;
   }
@@ -184,10 +183,10 @@ export class Namespaces {
     if (known) return known;
     const scope: Scope = {
       key,
-      selector: typeof namespaces === "string" ? null : namespaces,
+      name: typeof namespaces === "string" ? namespaces : null,
+      selector: typeof namespaces === "string" ? [] : namespaces,
       namespaces: new Set(),
-      terms: new Map(),
-      byLabel: new SelectorIndex(),
+      terms: new SelectorIndex(),
       keys: new Map(),
     };
     this.#scopes.set(key, scope);
@@ -195,7 +194,7 @@ export class Namespaces {
       this.#enter(scope, this.obtain(namespaces));
       return scope;
     }
-    this.#selectors.add(namespaces, scope);
+    this.#selectors.add(scope);
     for (const record of this.#byLabel.candidates(namespaces)) {
       if (selects(namespaces, record.labels)) this.#enter(scope, record);
     }
@@ -204,7 +203,7 @@ export class Namespaces {
 
   #dropScope(scope: Scope): void {
     this.#scopes.delete(scope.key);
-    if (scope.selector) this.#selectors.remove(scope.selector, scope);
+    if (scope.name === null) this.#selectors.remove(scope);
     for (const record of scope.namespaces) {
       record.scopes.delete(scope);
       this.dropIfUnused(record);
@@ -238,5 +237,11 @@ function disuseKey(record: NamespaceRecord, key: string): void {
 }
 
 function createTerm(number: number, scope: Scope | null, selector: Selector): Term {
-  return { number, scope, selector, uses: 1, kinds: new Set(), subjects: new Set() };
+  return { number, scope, isOfNodes: false, selector, uses: 1, kinds: null, subjects: null };
+}
+
+/** Each once. */
+function keysOf(selector: Selector): readonly string[] {
+  if (selector.length < 2) return selector.map(({ key }) => key);
+  return [...new Set(selector.map(({ key }) => key))];
 }

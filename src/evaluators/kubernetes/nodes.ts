@@ -84,7 +84,7 @@ export class Nodes {
     let term = this.#terms.get(key);
     if (!term) {
       const number = this.#termNumbers.take();
-      term = { number, scope: null, selector, uses: 0, kinds: new Set(), subjects: new Set() };
+      term = { number, scope: null, isOfNodes: true, selector, uses: 0, kinds: null, subjects: null };
       this.#terms.set(key, term);
       for (const record of this.#records.values()) {
         if (!selects(selector, record.node.labels)) continue;

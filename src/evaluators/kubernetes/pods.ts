@@ -9,7 +9,8 @@ import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
 import type { AddressIndex } from "./address-index.ts";
 import type { Affected } from "./affected.ts";
-import type { Kind, Kinds, Profile } from "./kinds.ts";
+import { membersOf, visit } from "./few.ts";
+import { isCaptured, type Kind, type Kinds, type Profile } from "./kinds.ts";
 import type { NamespaceRecord, Namespaces, Term } from "./namespaces.ts";
 import type { Host, Nodes } from "./nodes.ts";
 import type { PortNames, PortShape } from "./port-names.ts";
@@ -41,7 +42,8 @@ export class Pods {
   /** Pods with another kind since they were looked at. */
   #moved: number[] = [];
   /** Addresses that pods began or ceased to have diverted, in order. */
-  #diverted: { readonly address: Address; readonly is: boolean }[] = [];
+  #diverted: Address[] = [];
+  #isDiverted: boolean[] = [];
 
   constructor(parts: PodParts) {
     this.#parts = parts;
@@ -61,13 +63,28 @@ export class Pods {
     for (const number of profile.pods) this.#setKinds(number, profile.kind);
   }
 
-  /** A label that was of no interest to the namespace's terms is now. */
+  /**
+   * A label that was of no interest to the namespace's terms is now. No term asks for it yet, so that all kinds stay. Pods
+   * of a profile mostly have the same value, and then it's the profile that changes.
+   */
   onKey(namespace: NamespaceRecord, key: string): void {
-    const concerned: number[] = [];
-    for (const { pods } of namespace.profiles.values()) {
-      for (const number of pods) if (Object.hasOwn((this.#pods[number] as Pod).labels, key)) concerned.push(number);
+    for (const profile of [...namespace.profiles.values()]) {
+      if (Object.hasOwn(profile.labels, key)) continue;
+      const values = new Map<string | undefined, number[]>();
+      for (const number of profile.pods) {
+        const { labels } = this.#pods[number] as Pod;
+        const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+        const pods = values.get(value);
+        if (pods) pods.push(number);
+        else values.set(value, [number]);
+      }
+      const [value] = values.keys();
+      if (values.size === 1 && (value === undefined || rekey(profile, key, value))) continue;
+      for (const [own, pods] of values) {
+        if (own === undefined) continue;
+        for (const number of pods) this.#setProfile(number, this.#profileOf(this.#pods[number] as Pod));
+      }
     }
-    for (const number of concerned) this.#setProfile(number, this.#profileOf(this.#pods[number] as Pod));
   }
 
   /** Other terms select the namespace's pods. */
@@ -99,8 +116,8 @@ export class Pods {
   /** The addresses of pods that the term selects. */
   addAffected(term: Term): void {
     const { affected, kinds, namespaces } = this.#parts;
-    for (const kind of term === namespaces.everyPod ? kinds.ofPods : term.kinds) {
-      for (const { pods } of kind.profiles) {
+    for (const kind of term === namespaces.everyPod ? kinds.ofPods : membersOf(term.kinds)) {
+      for (const { pods } of membersOf(kind.profiles)) {
         for (const number of pods) {
           if (affected.isAll) return;
           affected.addAll((this.#pods[number] as Pod).addresses);
@@ -114,25 +131,29 @@ export class Pods {
     for (const kind of this.#parts.kinds.regrouped) {
       if (kind.wasCaptured === isCaptured(kind)) continue;
       kind.wasCaptured = !kind.wasCaptured;
-      for (const { pods } of kind.profiles) for (const number of pods) this.#moved.push(number);
+      visit(kind.profiles, ({ pods }) => {
+        for (const number of pods) this.#moved.push(number);
+      });
     }
     this.#parts.kinds.regrouped.clear();
     for (const number of this.#moved) this.#capture(number);
     this.#moved = [];
-    const diverted = this.#diverted;
+    const [diverted, is] = [this.#diverted, this.#isDiverted];
     this.#diverted = [];
-    if (diverted.every(({ is }) => is)) return { added: diverted.map(({ address }) => address), removed: [] };
+    this.#isDiverted = [];
+    if (!is.includes(false)) return { added: diverted, removed: [] };
     // An address may have gone from pod to pod: what it was at first and what it is now count.
-    const first = new Map<string, { readonly address: Address; readonly is: boolean }>();
-    for (const one of diverted) {
-      const key = addressKey(one.address);
-      if (!first.has(key)) first.set(key, one);
+    const first = new Map<string, number>();
+    diverted.forEach((address, i) => {
+      const key = addressKey(address);
+      if (!first.has(key)) first.set(key, i);
+    });
+    const captured = { added: [] as Address[], removed: [] as Address[] };
+    for (const i of first.values()) {
+      const address = diverted[i] as Address;
+      if (this.#isCaptured(address) === is[i]) captured[is[i] ? "added" : "removed"].push(address);
     }
-    const changed = [...first.values()].filter(({ address, is }) => this.#isCaptured(address) === is);
-    return {
-      added: changed.flatMap(({ address, is }) => (is ? [address] : [])),
-      removed: changed.flatMap(({ address, is }) => (is ? [] : [address])),
-    };
+    return captured;
   }
 
   #isCaptured(address: Address): boolean {
@@ -150,7 +171,11 @@ export class Pods {
   }
 
   #divert(addresses: readonly Address[], is: boolean): void {
-    for (const address of addresses) if (address.family !== Family.none) this.#diverted.push({ address, is });
+    for (const address of addresses) {
+      if (address.family === Family.none) continue;
+      this.#diverted.push(address);
+      this.#isDiverted.push(is);
+    }
   }
 
   #giveUp(before: Pod, after: Pod | null): void {
@@ -302,9 +327,17 @@ export class Pods {
   }
 }
 
-function isCaptured({ groups }: Kind): boolean {
-  for (const group of groups) if (group !== null) return true;
-  return false;
+/** All pods of the profile have this label. False where another profile is what this one would become. */
+function rekey(profile: Profile, label: string, value: string): boolean {
+  const { namespace, shape } = profile;
+  const labels = usedLabels(namespace, { ...profile.labels, [label]: value });
+  const key = profileKey(namespace, labels, shape);
+  if (namespace.profiles.has(key)) return false;
+  namespace.profiles.delete(profile.key);
+  profile.labels = labels;
+  profile.key = key;
+  namespace.profiles.set(key, profile);
+  return true;
 }
 
 /** Equal for pods of the namespace that none of its terms and no name of a port tells apart. */

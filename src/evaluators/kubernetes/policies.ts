@@ -12,25 +12,25 @@ import type { Namespaces, Term } from "./namespaces.ts";
 import type { Nodes } from "./nodes.ts";
 import type { PortNames } from "./port-names.ts";
 import type { Prefixes, PrefixRecord } from "./prefixes.ts";
-import { anyone, RuleField, ruleWords, Tier } from "./tables.ts";
-import type { PeerTerm, PortTerm, RuleTerm } from "./terms.ts";
-import { namedTraffic, noPorts, protocolBase } from "./traffic-key.ts";
+import { RuleField, ruleWords, Tier } from "./tables.ts";
+import type { PortTerm, RuleTerm } from "./terms.ts";
+import { namedTraffic, protocolBase } from "./traffic-key.ts";
 
 export type PolicyObject = NetworkPolicy | AdminPolicy;
 
-/** Whom a rule means: a term, or a prefix without some others. */
-export interface PeerKey {
-  readonly isPrefix: boolean;
-  readonly number: number;
-  /** Numbers of prefixes, sorted. */
-  readonly except: readonly number[];
+/** Addresses of a prefix without those of some others. */
+export interface Block {
+  readonly prefix: PrefixRecord;
+  readonly except: readonly PrefixRecord[];
 }
 
 export interface CompiledRule {
   readonly number: number;
-  readonly peers: readonly PeerKey[];
-  /** First and last number of traffic, in turn; sorted out by nobody. */
-  readonly ports: readonly number[];
+  /** Null: everybody. */
+  readonly terms: readonly Term[] | null;
+  readonly blocks: readonly Block[];
+  /** First and last number of traffic, in turn, port by port; null: any traffic. */
+  readonly ports: readonly number[] | null;
   readonly usesNames: boolean;
 }
 
@@ -46,14 +46,6 @@ export interface CompiledPolicy {
   order: number;
 }
 
-/** What a policy's rules are made of, each to be given back. */
-interface Holdings {
-  readonly terms: Term[];
-  readonly nodes: Term[];
-  readonly prefixes: PrefixRecord[];
-  readonly names: PortTerm[];
-}
-
 export interface PolicyParts {
   readonly rules: PagedWords;
   readonly lists: PagedLists;
@@ -65,7 +57,7 @@ export interface PolicyParts {
 
 const nothing: RuleRef = { policy: "", rule: null };
 const orderLimit = 2 ** 30;
-const allTraffic = [0, noPorts];
+const none: readonly never[] = [];
 
 export class Policies {
   /** By number of rule; and the references of groups. */
@@ -75,7 +67,6 @@ export class Policies {
   readonly ruleNumbers = new FreeNumbers(0);
   readonly #parts: PolicyParts;
   readonly #ids = new FreeNumbers(0);
-  readonly #holdings = new Map<CompiledPolicy, Holdings>();
   readonly #byObject = new Map<PolicyObject, CompiledPolicy>();
   /** By tier, in order. */
   readonly #ordered: CompiledPolicy[][] = [[], [], []];
@@ -109,16 +100,19 @@ export class Policies {
     const ordered = this.#ordered[policy.tier] as CompiledPolicy[];
     // Beside it may lie the one that replaces it.
     ordered.splice(ordered.indexOf(policy, lowerBound(ordered, policy)), 1);
-    for (const rule of [...(policy.rules[0] ?? []), ...(policy.rules[1] ?? [])]) {
-      lists.remove(rules.get(rule.number * ruleWords + RuleField.ports), rule.ports.length);
-      this.forgetRule(rule.number);
-    }
-    const held = this.#holdings.get(policy);
-    for (const { name, protocol } of held?.names ?? []) ports.release(name as string, protocol);
-    for (const prefix of held?.prefixes ?? []) prefixes.release(prefix);
-    for (const term of held?.nodes ?? []) nodes.releaseTerm(term);
-    for (const term of held?.terms ?? []) namespaces.release(term);
-    this.#holdings.delete(policy);
+    policy.rules.forEach((list, direction) => {
+      for (const rule of list ?? none) {
+        lists.remove(rules.get(rule.number * ruleWords + RuleField.ports), rule.ports?.length ?? 0);
+        this.forgetRule(rule.number);
+        for (const term of rule.terms ?? none) {
+          if (term.isOfNodes) nodes.releaseTerm(term);
+          else namespaces.release(term);
+        }
+        for (const { prefix, except } of rule.blocks) for (const one of [prefix, ...except]) prefixes.release(one);
+      }
+      for (const { name, protocol } of namesOf(policy.object, direction as Direction)) ports.release(name, protocol);
+    });
+    namespaces.release(policy.subject);
     this.#byObject.delete(policy.object);
     this.#ids.giveBack(policy.id);
   }
@@ -131,74 +125,59 @@ export class Policies {
   }
 
   #compile(object: PolicyObject): CompiledPolicy {
-    const { namespaces } = this.#parts;
     const term = "podSelector" in object ? networkPolicyTerm(object) : adminPolicyTerm(object);
-    const held: Holdings = { terms: [], nodes: [], prefixes: [], names: [] };
-    const subject = namespaces.acquire(term.subject);
-    held.terms.push(subject);
     const compile = (rules: readonly RuleTerm[] | null) =>
-      rules?.map((rule, i) => this.#compileRule(rule, i, term.name, held)) ?? null;
+      rules === null ? null : rules.map((rule, i) => this.#compileRule(rule, i, term.name));
     const policy: CompiledPolicy = {
       id: this.#ids.take(),
       tier: term.tier,
       name: term.name,
       object,
-      subject,
+      subject: this.#parts.namespaces.acquire(term.subject),
       rules: [compile(term.rules[Direction.egress]), compile(term.rules[Direction.ingress])],
       order: 0,
     };
-    this.#holdings.set(policy, held);
     this.#byObject.set(object, policy);
-    for (const list of policy.rules) for (const { number } of list ?? []) this.owners[number] = policy;
+    for (const list of policy.rules) for (const { number } of list ?? none) this.owners[number] = policy;
     return policy;
   }
 
-  #compileRule(rule: RuleTerm, place: number, policy: string, held: Holdings): CompiledRule {
-    const { rules, lists } = this.#parts;
+  #compileRule({ name, verdict, peers, ports }: RuleTerm, place: number, policy: string): CompiledRule {
+    const { rules, lists, namespaces, nodes, prefixes } = this.#parts;
     const number = this.ruleNumbers.take();
-    const ports = rule.ports?.flatMap((port) => this.#trafficOf(port, held)) ?? null;
+    const traffic = ports === null ? null : ports.flatMap((port) => this.#trafficOf(port));
     const at = number * ruleWords;
-    rules.set(at + RuleField.place, place * 4 + rule.verdict);
-    rules.set(at + RuleField.ports, ports === null ? 0 : lists.add(ports));
-    rules.set(at + RuleField.portCount, ports === null ? -1 : ports.length / 2);
-    this.refs[number] = { policy, rule: rule.name };
-    const peers = rule.peers?.map((peer) => this.#keyOf(peer, held)) ?? [
-      { isPrefix: false, number: anyone, except: [] },
-    ];
-    const usesNames = rule.ports?.some(({ name }) => name !== null) ?? false;
-    return { number, peers, ports: ports ?? [], usesNames };
+    rules.set(at + RuleField.place, place * 4 + verdict);
+    rules.set(at + RuleField.ports, traffic === null ? 0 : lists.add(traffic));
+    rules.set(at + RuleField.portCount, traffic === null ? -1 : traffic.length / 2);
+    this.refs[number] = { policy, rule: name };
+    const terms: Term[] = [];
+    const blocks: Block[] = [];
+    for (const peer of peers ?? none) {
+      if (peer.kind === "pods") terms.push(namespaces.acquire(peer.pods));
+      else if (peer.kind === "nodes") terms.push(nodes.acquireTerm(peer.nodes));
+      else {
+        const except = peer.except.map((prefix) => prefixes.acquire(prefix));
+        except.sort((a, b) => a.number - b.number);
+        blocks.push({ prefix: prefixes.acquire(peer.prefix), except: except.length === 0 ? none : except });
+      }
+    }
+    return {
+      number,
+      terms: peers === null ? null : terms.length === 0 ? none : terms,
+      blocks: blocks.length === 0 ? none : blocks,
+      ports: traffic,
+      usesNames: ports?.some((port) => port.name !== null) ?? false,
+    };
   }
 
-  #trafficOf(port: PortTerm, held: Holdings): readonly number[] {
-    const { name, protocol, range } = port;
+  #trafficOf({ name, protocol, range }: PortTerm): readonly number[] {
     if (name !== null) {
-      held.names.push(port);
       const traffic = namedTraffic(this.#parts.ports.acquire(name, protocol));
       return [traffic, traffic];
     }
     const base = protocolBase(protocol as number);
     return [base + (range?.from ?? 0), base + (range?.to ?? 65535)];
-  }
-
-  #keyOf(peer: PeerTerm, held: Holdings): PeerKey {
-    const { namespaces, nodes, prefixes } = this.#parts;
-    if (peer.kind === "pods") {
-      const term = namespaces.acquire(peer.pods);
-      held.terms.push(term);
-      return { isPrefix: false, number: term.number, except: [] };
-    }
-    if (peer.kind === "nodes") {
-      const term = nodes.acquireTerm(peer.nodes);
-      held.nodes.push(term);
-      return { isPrefix: false, number: term.number, except: [] };
-    }
-    const [record, ...except] = [peer.prefix, ...peer.except].map((prefix) => {
-      const acquired = prefixes.acquire(prefix);
-      held.prefixes.push(acquired);
-      return acquired;
-    });
-    const numbers = [...new Set(except.map(({ number }) => number))].sort((a, b) => a - b);
-    return { isPrefix: true, number: record?.number ?? 0, except: numbers };
   }
 
   #insert(tier: Tier, added: readonly CompiledPolicy[]): void {
@@ -235,9 +214,11 @@ export class Policies {
   }
 }
 
-/** The traffic of a rule with or without ports, as first and last numbers. */
-export function trafficOfRule(words: PagedWords, { number, ports }: CompiledRule): readonly number[] {
-  return words.get(number * ruleWords + RuleField.portCount) < 0 ? allTraffic : ports;
+/** The names of ports that the policy's rules ask for, as often as they do. */
+function namesOf(object: PolicyObject, direction: Direction) {
+  const term = "podSelector" in object ? networkPolicyTerm(object) : adminPolicyTerm(object);
+  const ports = (term.rules[direction] ?? none).flatMap((rule) => rule.ports ?? none);
+  return ports.flatMap(({ name, protocol }) => (name === null ? [] : [{ name, protocol }]));
 }
 
 function lowerBound(list: readonly CompiledPolicy[], policy: CompiledPolicy): number {

@@ -10,6 +10,7 @@ import { PagedLists } from "../../net/paged-lists.ts";
 import { type PagesPatch, PageWriter } from "../../net/paged-words.ts";
 import { AddressIndex } from "./address-index.ts";
 import { Affected } from "./affected.ts";
+import { withMember, withoutMember } from "./few.ts";
 import { Groups, type SubjectChange } from "./groups.ts";
 import { groupByKind, Kinds } from "./kinds.ts";
 import { Namespaces, type Term } from "./namespaces.ts";
@@ -133,13 +134,13 @@ export class PolicyIndex {
       return known;
     };
     for (const policy of removed.filter(restricts)) {
-      policy.subject.subjects.delete(policy);
+      policy.subject.subjects = withoutMember(policy.subject.subjects, policy);
       changeOf(policy.subject).removed.add(policy);
       this.#pods.addAffected(policy.subject);
     }
     const restricting = added.filter(restricts);
     for (const policy of restricting) {
-      policy.subject.subjects.add(policy);
+      policy.subject.subjects = withMember(policy.subject.subjects, policy);
       changeOf(policy.subject).added.add(policy);
     }
     this.#groups.regroup(subjects);

@@ -78,11 +78,14 @@ export class PortNames {
 
   /** The shape of a pod's ports. A shape without profiles must be dropped. */
   shapeOf(pod: Pod): PortShape {
-    const named = pod.ports.some(({ name }) => name !== null) ? sortPorts(pod) : [];
-    const key = named.map(portKey).join();
+    let key = "";
+    for (const { name, protocol, port } of pod.ports) {
+      if (name !== null) key += `${name.length}:${name}/${protocol}/${port} `;
+    }
     let shape = this.#shapes.get(key);
     if (!shape) {
-      shape = { key, ports: named, profiles: new Set(), answers: this.none };
+      const ports = pod.ports.flatMap(({ name, protocol, port }) => (name === null ? [] : [{ name, protocol, port }]));
+      shape = { key, ports, profiles: new Set(), answers: this.none };
       this.#shapes.set(key, shape);
       shape.answers = this.#answersOf(shape);
       shape.answers.shapes++;
@@ -127,12 +130,15 @@ export class PortNames {
 
   #answersOf(shape: PortShape): PortAnswers {
     if (shape.ports.length === 0 || this.#names.size === 0) return this.none;
-    const pairs = shape.ports.flatMap((port) =>
+    const asked = shape.ports.flatMap((port) =>
       [port.protocol, null].flatMap((protocol) => {
-        const asked = this.#names.get(nameKey(port.name, protocol));
-        return asked ? [trafficOf(port), asked.number] : [];
+        const name = this.#names.get(nameKey(port.name, protocol));
+        return name ? [[trafficOf(port), name.number] as const] : [];
       }),
     );
+    // Pods may name the same ports in another order.
+    asked.sort(([a, m], [b, n]) => a - b || m - n);
+    const pairs = asked.flat();
     const key = pairs.join();
     let found = this.#answers.get(key);
     if (!found) {
@@ -148,19 +154,6 @@ export class PortNames {
     this.#answerNumbers.giveBack(left.number);
     this.#lists.remove(left.start, left.pairs.length);
   }
-}
-
-function sortPorts(pod: Pod): NamedPort[] {
-  const found = new Map<string, NamedPort>();
-  for (const { name, protocol, port } of pod.ports) {
-    if (name !== null) found.set(portKey({ name, protocol, port }), { name, protocol, port });
-  }
-  if (found.size < 2) return [...found.values()];
-  return [...found.keys()].sort().map((key) => found.get(key) as NamedPort);
-}
-
-function portKey({ name, protocol, port }: NamedPort): string {
-  return `${name.length}:${name}/${protocol}/${port}`;
 }
 
 function nameKey(name: string, protocol: number | null): string {

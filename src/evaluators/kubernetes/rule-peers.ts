@@ -1,9 +1,8 @@
 /** What of a flow a single rule holds, for explanations: they ask about rules that don't decide. */
 import { Direction } from "../../model/verdict.ts";
-import type { PeerKey } from "./policies.ts";
+import type { CompiledRule } from "./policies.ts";
 import type { DescribedRule } from "./rule-names.ts";
 import {
-  anyone,
   anyPod,
   ClassField,
   classWords,
@@ -31,8 +30,8 @@ export function holdsTrafficOfSomebody(question: RuleQuestion, { rule, ports }: 
   const { tables, direction, subjectClass, traffic } = question;
   if (ports === null) return traffic <= noPorts;
   return ports.some(({ name, protocol }, i) => {
-    const from = rule.ports[2 * i] as number;
-    if (name === null) return from <= traffic && traffic <= (rule.ports[2 * i + 1] as number);
+    const [from = 0, to = 0] = rule.ports?.slice(2 * i) ?? [];
+    if (name === null) return from <= traffic && traffic <= to;
     if (direction === Direction.egress) return tables.names?.hasPort(name, protocol, traffic) === true;
     return namedPortsOf(tables, subjectClass).some((port) => port.name === from && port.traffic === traffic);
   });
@@ -43,24 +42,25 @@ export function holdsPeer(question: RuleQuestion, { rule, ports }: DescribedRule
   const { tables, direction, subjectClass, peerClass } = question;
   const destination = direction === Direction.egress ? peerClass : subjectClass;
   const hasPorts = ports?.some(
-    ({ name }, i) => name === null || namedPortsOf(tables, destination).some((port) => port.name === rule.ports[2 * i]),
+    ({ name }, i) =>
+      name === null || namedPortsOf(tables, destination).some((port) => port.name === rule.ports?.[2 * i]),
   );
-  return hasPorts !== false && rule.peers.some((peer) => isPeer(tables, peer, peerClass));
+  return hasPorts !== false && isPeer(tables, rule, peerClass);
 }
 
-function isPeer(tables: KubernetesTables, { isPrefix, number, except }: PeerKey, peerClass: number): boolean {
+function isPeer(tables: KubernetesTables, { terms, blocks }: CompiledRule, peerClass: number): boolean {
+  if (terms === null) return true;
   const isPod = isPodClass(tables, peerClass);
-  if (isPrefix) {
-    if (isPod && tables.knobs.ipBlockMatchesPods !== "true") return false;
-    const chain = prefixesOf(tables, peerClass);
-    return chain.includes(number) && !chain.some((prefix) => except.includes(prefix));
-  }
-  if (number === anyone) return true;
-  if (number === anyPod) return isPod;
   const kind = kindOfClass(tables, peerClass) * kindWords;
   const start = tables.kinds.get(kind + KindField.terms);
   const count = tables.kinds.get(kind + KindField.termCount);
-  return Array.from({ length: count }, (_, i) => tables.lists.get(start + i)).includes(number);
+  const own = Array.from({ length: count }, (_, i) => tables.lists.get(start + i));
+  if (terms.some(({ number }) => own.includes(number) || (number === anyPod && isPod))) return true;
+  if (isPod && tables.knobs.ipBlockMatchesPods !== "true") return false;
+  const chain = prefixesOf(tables, peerClass);
+  return blocks.some(
+    ({ prefix, except }) => chain.includes(prefix.number) && !except.some(({ number }) => chain.includes(number)),
+  );
 }
 
 function prefixesOf(tables: KubernetesTables, classNumber: number): number[] {

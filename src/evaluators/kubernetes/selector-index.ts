@@ -2,26 +2,40 @@
 import type { Labels } from "../../model/labels.ts";
 import type { Selector } from "../../model/selector.ts";
 
-export class SelectorIndex<T> {
+export class SelectorIndex<T extends { readonly selector: Selector }> {
   readonly #byLabel = new Map<string, T[]>();
   /** Those that need no label. */
   readonly #others: T[] = [];
+  #size = 0;
 
-  add(selector: Selector, item: T): void {
-    for (const place of placesOf(selector)) {
+  get size(): number {
+    return this.#size;
+  }
+
+  add(item: T): void {
+    this.#size++;
+    for (const place of placesOf(item.selector)) {
       const list = place === null ? this.#others : this.#byLabel.get(place);
       if (list) list.push(item);
       else if (place !== null) this.#byLabel.set(place, [item]);
     }
   }
 
-  remove(selector: Selector, item: T): void {
-    for (const place of placesOf(selector)) {
+  remove(item: T): void {
+    this.#size--;
+    for (const place of placesOf(item.selector)) {
       const list = place === null ? this.#others : (this.#byLabel.get(place) ?? []);
       const at = list.indexOf(item);
       if (at >= 0) list.splice(at, 1);
       if (list.length === 0 && place !== null) this.#byLabel.delete(place);
     }
+  }
+
+  /** The item with the same requirements in the same order. */
+  find(selector: Selector): T | undefined {
+    const place = placesOf(selector)[0] ?? null;
+    const list = place === null ? this.#others : this.#byLabel.get(place);
+    return list?.find((item) => areSame(item.selector, selector));
   }
 
   /** Every item whose selector holds, and some more; each once. */
@@ -76,9 +90,25 @@ export function selectorKey(selector: Selector): string {
   return key;
 }
 
+function areSame(a: Selector, b: Selector): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((one, i) => {
+    const other = b[i];
+    return (
+      one.key === other?.key &&
+      one.operator === other.operator &&
+      one.values.length === other.values.length &&
+      one.values.every((value, j) => value === other.values[j])
+    );
+  });
+}
+
 function placesOf(selector: Selector): readonly (string | null)[] {
   const needed = selector.find(({ operator }) => operator === "In");
-  return needed ? [...new Set(needed.values)].map((value) => placeOf(needed.key, value)) : [null];
+  // Without a value it never holds, and has to be found all the same.
+  if (!needed || needed.values.length === 0) return [null];
+  if (needed.values.length === 1) return [placeOf(needed.key, needed.values[0] as string)];
+  return [...new Set(needed.values)].map((value) => placeOf(needed.key, value));
 }
 
 /** No two pairs have the same one, whatever is in them. */

@@ -129,7 +129,7 @@ describe("an update", () => {
             objects.forEach((object, i) => {
               if (comes[i % comes.length]) world.set(object);
             });
-            const affected = world.commit(host && host.map(address));
+            const affected = world.commit(host?.map(address));
             expect(affected).not.toBe("all");
             const [stage, fresh] = [world.stage(), world.fresh()];
             expect([...world.captured].sort()).toEqual([...fresh.captured].sort());
