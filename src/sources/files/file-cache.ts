@@ -11,11 +11,10 @@ import { type FileVersion, identityOf, isSameVersion } from "./file-version.ts";
 import { FileReader } from "./read-file.ts";
 import { childPath, childPrefix, hasDocumentName, isHidden, type Tree, walkTree } from "./walk-tree.ts";
 
-interface KnownFile {
-  version: FileVersion | null;
+interface KnownFile extends FileVersion {
+  /** False where it couldn't be read, too. */
   isSettled: boolean;
   digest: string;
-  error: FileError | null;
   /** The last scan that met it. */
   scan: number;
 }
@@ -152,16 +151,14 @@ export class FileCache {
     }
     const { version, isSettled, digest, content } = reading;
     if (isEager && !reading.isComplete) return "early";
-    if (known && content === null) {
-      Object.assign(known, { version, isSettled, scan: this.#scan });
-      return "same";
-    }
-    const error = content && "error" in content ? content.error : null;
-    this.#files.set(path, { version, isSettled, digest, error, scan: this.#scan });
-    if (content && "parts" in content) this.store.set(path, content.parts);
-    // What it said before stays with the store, and isn't committed before the error is gone.
-    if (error) this.#fileErrors.set(path, error);
-    else this.#fileErrors.delete(path);
+    const { dev, ino, size, ctimeMs } = version;
+    this.#files.set(path, { dev, ino, size, ctimeMs, isSettled, digest, scan: this.#scan });
+    if (content === null) return "same";
+    if ("parts" in content) {
+      this.store.set(path, content.parts);
+      this.#fileErrors.delete(path);
+    } else this.#fileErrors.set(path, content.error);
+    // What it said before the error stays with the store, and isn't committed before that is gone.
     this.#isChanged = true;
     return "changed";
   }
@@ -176,7 +173,7 @@ export class FileCache {
 
 /** What was read is what is there. */
 function isCurrent(known: KnownFile | undefined, stats: Stats): boolean {
-  return known?.isSettled === true && known.version !== null && isSameVersion(known.version, stats);
+  return known?.isSettled === true && isSameVersion(known, stats);
 }
 
 /** Null where there's nothing. */

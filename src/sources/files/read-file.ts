@@ -10,8 +10,7 @@ import { readParts } from "./read-parts.ts";
 
 /** A file as it was read. */
 export interface FileReading {
-  /** Null where it couldn't be read. */
-  readonly version: FileVersion | null;
+  readonly version: FileVersion;
   readonly isSettled: boolean;
   /** Nobody is still writing it, as far as can be told: it was moved here, or it's JSON from end to end. */
   readonly isComplete: boolean;
@@ -22,6 +21,7 @@ export interface FileReading {
 }
 
 const ATTEMPTS = 3;
+const unread: FileVersion = { dev: 0, ino: 0, size: 0, ctimeMs: 0 };
 
 export class FileReader {
   /** For one file after the other; given up by `rest`. */
@@ -31,7 +31,7 @@ export class FileReader {
   read(path: string, knownDigest: string | null): FileReading | null {
     try {
       const { bytes, stats } = this.#readStable(path);
-      const digest = createHash("sha256").update(bytes).digest("binary");
+      const digest = digestOf(bytes);
       const content = digest === knownDigest ? null : parse(bytes, path);
       const isJson = content !== null && "parts" in content && path.toLowerCase().endsWith(".json");
       const isComplete = content === null || isJson || wasMoved(stats);
@@ -40,7 +40,7 @@ export class FileReader {
       if (systemCode(error) === "ENOENT") return null;
       const message = describeSystemError(error);
       const content = message === knownDigest ? null : { error: { file: path, message } };
-      return { version: null, isSettled: false, isComplete: false, digest: message, content };
+      return { version: unread, isSettled: false, isComplete: false, digest: message, content };
     }
   }
 
@@ -66,6 +66,11 @@ export class FileReader {
       closeSync(file);
     }
   }
+}
+
+/** Half of it tells any two files apart, and there may be many. */
+function digestOf(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest().toString("latin1", 0, 16);
 }
 
 function parse(bytes: Buffer, path: string): { parts: FileParts } | { error: FileError } {

@@ -7,10 +7,19 @@ import { compareAdminPolicies } from "../../model/admin-policy.ts";
 import type { Report } from "../../model/finding.ts";
 import type { KubernetesChange } from "../../model/inventory-change.ts";
 import { type KubernetesInventory, knownNamespaces } from "../../model/kubernetes.ts";
+import { Interner } from "../interner.ts";
 import { byName, compareText } from "./by-name.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
 import { reportUnknownNamespaces } from "./check-namespaces.ts";
-import { ObjectTable } from "./object-table.ts";
+import {
+  compactAdminPolicy,
+  compactNamespace,
+  compactNetworkPolicy,
+  compactNode,
+  compactPod,
+  compactService,
+} from "./compact.ts";
+import { type Claim, ObjectTable } from "./object-table.ts";
 import type { KubernetesParts } from "./parts.ts";
 import { PodSettler } from "./pod-settler.ts";
 
@@ -18,6 +27,7 @@ type List = keyof KubernetesParts;
 type Tables = { readonly [L in List]: ObjectTable<KubernetesParts[L][number]> };
 
 export class KubernetesStore {
+  readonly #interner = new Interner();
   readonly #podSettler = new PodSettler();
   readonly #tables: Tables = {
     pods: new ObjectTable(this.#podSettler),
@@ -30,17 +40,22 @@ export class KubernetesStore {
 
   /** All that a file holds, in its order, in the place of what it held before. */
   replace(file: string, parts: readonly KubernetesParts[]): void {
-    const replace = <L extends List>(list: L, table: Tables[L]): void =>
+    const interner = this.#interner;
+    const replace = <T extends Claim>(
+      table: ObjectTable<T>,
+      listOf: (part: KubernetesParts) => readonly T[],
+      compact: (object: T, interner: Interner) => T,
+    ): void =>
       table.replace(
         file,
-        parts.flatMap((part): readonly KubernetesParts[L][number][] => part[list]),
+        parts.flatMap((part) => listOf(part).map((object) => compact(object, interner))),
       );
-    replace("pods", this.#tables.pods);
-    replace("namespaces", this.#tables.namespaces);
-    replace("nodes", this.#tables.nodes);
-    replace("services", this.#tables.services);
-    replace("networkPolicies", this.#tables.networkPolicies);
-    replace("adminPolicies", this.#tables.adminPolicies);
+    replace(this.#tables.pods, ({ pods }) => pods, compactPod);
+    replace(this.#tables.namespaces, ({ namespaces }) => namespaces, compactNamespace);
+    replace(this.#tables.nodes, ({ nodes }) => nodes, compactNode);
+    replace(this.#tables.services, ({ services }) => services, compactService);
+    replace(this.#tables.networkPolicies, ({ networkPolicies }) => networkPolicies, compactNetworkPolicy);
+    replace(this.#tables.adminPolicies, ({ adminPolicies }) => adminPolicies, compactAdminPolicy);
   }
 
   /** Since the commit before; costs what was replaced since. */

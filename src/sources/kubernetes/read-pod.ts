@@ -35,7 +35,7 @@ export function readPod(object: JsonObject, { namespace, name, labels, createdAt
     addresses: hasEnded ? noAddresses : readAddresses(status, "podIPs", "podIP", place, true),
     nodeName: typeof spec.nodeName === "string" && spec.nodeName !== "" ? spec.nodeName : null,
     hostAddresses: hasEnded ? noAddresses : readAddresses(status, "hostIPs", "hostIP", place, false),
-    hostNetwork: readHostNetwork(spec, at(place, "spec")),
+    hostNetwork: readHostNetwork(spec, place, "spec"),
     phase,
     createdAt,
     ports: readPorts(spec, place, "spec"),
@@ -67,7 +67,7 @@ export function readWorkload(
     addresses: noAddresses,
     nodeName: null,
     hostAddresses: noAddresses,
-    hostNetwork: readHostNetwork(spec, at(place, `${path}.spec`)),
+    hostNetwork: readHostNetwork(spec, place, `${path}.spec`),
     phase: "Running",
     createdAt,
     ports: readPorts(spec, place, `${path}.spec`),
@@ -77,11 +77,11 @@ export function readWorkload(
 }
 
 /** Anything but true leaves the pod under its policies. */
-function readHostNetwork(spec: JsonObject, place: Place): boolean {
+function readHostNetwork(spec: JsonObject, place: Place, path: string): boolean {
   const value = spec.hostNetwork;
   if (value === undefined || value === null || typeof value === "boolean") return value === true;
   const message = "hostNetwork is true or false, so it counts as false; write it without quotes";
-  refuse(at(place, "hostNetwork"), "wrong-type", "NP-59", message);
+  refuse(at(place, `${path}.hostNetwork`), "wrong-type", "NP-59", message);
   return false;
 }
 
@@ -118,7 +118,8 @@ function readPorts(spec: JsonObject, place: Place, path: string): readonly Conta
   for (const key of ["containers", "initContainers"]) {
     const list = spec[key];
     if (list === undefined || list === null) continue;
-    readList(list, at(place, `${path}.${key}`), "AN-64")?.forEach((container, i) => {
+    const containers = Array.isArray(list) ? list : readList(list, at(place, `${path}.${key}`), "AN-64");
+    containers?.forEach((container: unknown, i) => {
       if (!isObject(container) || !Array.isArray(container.ports)) return;
       if (key === "initContainers" && container.restartPolicy !== "Always") return;
       container.ports.forEach((port: unknown, j) => {
