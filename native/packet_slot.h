@@ -1,5 +1,5 @@
 // One packet's record, the only place where its layout is written: JavaScript gets the offsets from the addon.
-// Every field is a 32-bit word in host order; the slab is `kHeaderWords` words followed by slots.
+// Every field is a 32-bit word in host order; the slab is a header followed by slots.
 #ifndef VERDICTD_PACKET_SLOT_H_
 #define VERDICTD_PACKET_SLOT_H_
 
@@ -7,6 +7,13 @@
 #include <stdint.h>
 
 namespace verdictd {
+
+struct SlabHeader {
+  // Of the batch that was answered last: from the moment when it was read from the kernel until its verdicts were sent.
+  uint32_t answered_nanoseconds;
+  uint32_t answered_packets;
+  uint32_t reserved[6];
+};
 
 struct PacketSlot {
   // Filled on receive.
@@ -38,7 +45,7 @@ enum SlotFlag : uint32_t {
 };
 
 constexpr uint32_t kSlotWords = sizeof(PacketSlot) / 4;
-constexpr uint32_t kHeaderWords = 8;
+constexpr uint32_t kHeaderWords = sizeof(SlabHeader) / 4;
 
 static_assert(sizeof(PacketSlot) == 32 * 4, "a slot is two cache lines");
 static_assert(offsetof(PacketSlot, packet_id) == 0, "a slot starts with the packet's id");

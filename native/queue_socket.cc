@@ -14,22 +14,25 @@
 #include "addon_data.h"
 #include "netlink_message.h"
 #include "packet_parser.h"
+#include "queue_message.h"
 
 namespace verdictd {
 namespace {
 
-// A turn of the event loop serves at most this many batches, so that messages from other threads are heard in between.
-constexpr int kBatchesPerTurn = 16;
+// After so long the event loop has its turn, however many packets wait: it hears what the agent says.
+constexpr int64_t kTurnNanoseconds = 2'000'000;
+// Between two looks for a packet lie some hundred nanoseconds. Where it's as much as this, the thread wasn't running.
+constexpr int64_t kStolenNanoseconds = 20'000;
 // What a queued packet's message holds besides the packet: header, mark, interfaces, addresses, security context.
 constexpr size_t kMetadataBytes = 1024;
 constexpr int kBindTimeoutMs = 5000;
 // Memory for a send can be short for a moment; after so many tries with a single message, the kernel has none.
 constexpr int kSendAttempts = 64;
 
-double NowMicroseconds() {
+int64_t Now() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 uint32_t ReadBig32(const uint8_t* bytes) {
@@ -38,23 +41,13 @@ uint32_t ReadBig32(const uint8_t* bytes) {
   return ntohl(value);
 }
 
-uint16_t QueueMessage(int type) { return static_cast<uint16_t>(NFNL_SUBSYS_QUEUE << 8 | type); }
-
-nfgenmsg QueueHeader(uint32_t queue) {
-  nfgenmsg header{};
-  header.nfgen_family = AF_UNSPEC;
-  header.version = NFNETLINK_V0;
-  header.res_id = htons(static_cast<uint16_t>(queue));
-  return header;
-}
-
 // False with the error where it throws, or can't run because the worker is being terminated. The C functions, since
 // Napi::Error aborts the whole process where it can't be made while a thread ends.
-bool CallFunction(napi_env env, const Napi::FunctionReference& function, napi_value argument, napi_value* error) {
-  napi_value global = nullptr, result = nullptr;
-  napi_get_global(env, &global);
-  if (argument == nullptr) napi_get_undefined(env, &argument);
-  if (napi_make_callback(env, nullptr, global, function.Value(), 1, &argument, &result) == napi_ok) return true;
+bool CallFunction(napi_env env, napi_value function, napi_value argument, napi_value* error) {
+  napi_value undefined = nullptr, result = nullptr;
+  napi_get_undefined(env, &undefined);
+  if (argument == nullptr) argument = undefined;
+  if (napi_call_function(env, undefined, function, 1, &argument, &result) == napi_ok) return true;
   napi_get_and_clear_last_exception(env, error);
   return false;
 }
@@ -63,8 +56,8 @@ bool CallFunction(napi_env env, const Napi::FunctionReference& function, napi_va
 
 Napi::Function QueueSocket::Define(Napi::Env env) {
   return DefineClass(env, "QueueSocket",
-                     {InstanceMethod<&QueueSocket::Start>("start"), InstanceMethod<&QueueSocket::Send>("send"),
-                      InstanceMethod<&QueueSocket::Stats>("stats"), InstanceMethod<&QueueSocket::Close>("close")});
+                     {InstanceMethod<&QueueSocket::Start>("start"), InstanceMethod<&QueueSocket::Stats>("stats"),
+                      InstanceMethod<&QueueSocket::Close>("close")});
 }
 
 QueueSocket::QueueSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -85,14 +78,7 @@ void QueueSocket::PrepareBuffers() {
     headers_[i] = {};
     headers_[i].msg_hdr.msg_iov = &vectors_[i];
     headers_[i].msg_hdr.msg_iovlen = 1;
-    VerdictMessage& answer = answers_[i];
-    answer = {};
-    answer.header.nlmsg_len = sizeof answer;
-    answer.header.nlmsg_type = QueueMessage(NFQNL_MSG_VERDICT);
-    answer.header.nlmsg_flags = NLM_F_REQUEST;
-    answer.queue = QueueHeader(queue_);
-    answer.verdict_attribute = {sizeof(nlattr) + sizeof(nfqnl_msg_verdict_hdr), NFQA_VERDICT_HDR};
-    answer.mark_attribute = {sizeof(nlattr) + sizeof(uint32_t), NFQA_MARK};
+    answers_[i] = EmptyVerdict(queue_);
   }
 }
 
@@ -122,43 +108,22 @@ bool QueueSocket::ReadOptions(const Napi::CallbackInfo& info) {
   if (!number("maxLength", 1, UINT32_MAX, &max_length_)) return fail("maxLength is at least 1");
   if (!number("receiveBufferBytes", 4096, 1u << 30, &receive_buffer_)) return fail("receiveBufferBytes is 4096 to 1 GiB");
   if (!number("slots", 1, 1024, &slots_)) return fail("slots is 1 to 1024");
+  uint32_t spin_microseconds = 0;
+  if (!number("spinMicroseconds", 0, 1000, &spin_microseconds)) return fail("spinMicroseconds is 0 to 1000");
+  spin_ = SpinBudget(spin_microseconds);
   if (!number("errorVerdict", 0, 1, &error_verdict_)) return fail("errorVerdict is 0 or 1");
   if (!number("errorMark", 0, UINT32_MAX, &error_mark_)) return fail("errorMark is 32 bits");
   if (!number("markMask", 0, UINT32_MAX, &mark_mask_)) return fail("markMask is 32 bits");
   if (!options.Get("failOpen").IsBoolean()) return fail("failOpen is a boolean");
   fail_open_ = options.Get("failOpen").As<Napi::Boolean>();
+  // One that is shared can't be given away or shrunk: its address stays good for as long as it's referred to.
   const Napi::Object view = ViewSlab(env, options.Get("slab"));
-  if (view.IsEmpty()) return fail("slab is an ArrayBuffer or a SharedArrayBuffer");
-  if (SlotsOf(env, view, slots_) == nullptr) return fail("slab is too small for its slots");
+  if (view.IsEmpty() || options.Get("slab").IsArrayBuffer()) return fail("slab is a SharedArrayBuffer");
+  slab_slots_ = SlotsOf(env, view, slots_);
+  if (slab_slots_ == nullptr) return fail("slab is too small for its slots");
+  slab_header_ = reinterpret_cast<SlabHeader*>(slab_slots_) - 1;
   slab_ = Napi::Persistent(view);
   return true;
-}
-
-// One message binds and configures: the kernel takes the command first, then the rest.
-std::vector<uint8_t> QueueSocket::ConfigMessage(uint8_t command) const {
-  std::vector<uint8_t> bytes;
-  {
-    MessageWriter message(&bytes, QueueMessage(NFQNL_MSG_CONFIG), NLM_F_REQUEST | NLM_F_ACK, 1);
-    const nfgenmsg header = QueueHeader(queue_);
-    message.Append(&header, sizeof header);
-    nfqnl_msg_config_cmd cmd{};
-    cmd.command = command;
-    message.Attribute(NFQA_CFG_CMD, &cmd, sizeof cmd);
-    if (command == NFQNL_CFG_CMD_BIND) {
-      nfqnl_msg_config_params params{};
-      params.copy_range = htonl(copy_range_);
-      params.copy_mode = NFQNL_COPY_PACKET;
-      message.Attribute(NFQA_CFG_PARAMS, &params, sizeof params);
-      const uint32_t max_length = htonl(max_length_);
-      message.Attribute(NFQA_CFG_QUEUE_MAXLEN, &max_length, sizeof max_length);
-      // GSO: without it the kernel cuts merged packets up before it queues them; slow, and SCTP breaks.
-      const uint32_t mask = htonl(NFQA_CFG_F_GSO | NFQA_CFG_F_FAIL_OPEN);
-      const uint32_t flags = htonl(NFQA_CFG_F_GSO | (fail_open_ ? NFQA_CFG_F_FAIL_OPEN : 0));
-      message.Attribute(NFQA_CFG_MASK, &mask, sizeof mask);
-      message.Attribute(NFQA_CFG_FLAGS, &flags, sizeof flags);
-    }
-  }
-  return bytes;
 }
 
 void QueueSocket::Bind(Napi::Env env) {
@@ -194,7 +159,9 @@ void QueueSocket::Bind(Napi::Env env) {
 
 // Sends a configuration and waits for the answer; returns its errno. Packets may come first: they are kept.
 int QueueSocket::Configure(uint8_t command) {
-  const std::vector<uint8_t> message = ConfigMessage(command);
+  const QueueParameters parameters{copy_range_, max_length_, fail_open_};
+  const bool is_bind = command == NFQNL_CFG_CMD_BIND;
+  const std::vector<uint8_t> message = ConfigMessage(queue_, command, is_bind ? &parameters : nullptr);
   while (send(fd_.get(), message.data(), message.size(), 0) < 0) {
     if (errno != EINTR) return errno;
   }
@@ -247,6 +214,7 @@ void QueueSocket::Start(const Napi::CallbackInfo& info) {
   napi_add_async_cleanup_hook(env, &QueueSocket::OnEnvironmentCleanup, poll_, &poll_->hook);
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
   on_error_ = Napi::Persistent(info[1].As<Napi::Function>());
+  run_pending_ = Napi::Persistent(Napi::Function::New(env, [](const Napi::CallbackInfo&) {}));
   Ref();  // The event loop refers to this object until it's closed.
   const int status = uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
   if (status != 0) {
@@ -262,13 +230,12 @@ void QueueSocket::ServeEarly() {
   const std::vector<std::vector<uint8_t>> early = std::move(early_);
   early_.clear();
   for (size_t at = 0; at < early.size();) {
-    PacketSlot* slots = fd_.is_open() ? SlabSlots(Env()) : nullptr;
     for (; at < early.size() && batch_ < slots_; at++) {
-      TakeDatagram(early[at].data(), early[at].size(), true, slots != nullptr ? slots : own_slots_.data());
+      TakeDatagram(early[at].data(), early[at].size(), true, fd_.is_open() ? slab_slots_ : own_slots_.data());
     }
-    received_at_ = NowMicroseconds();
-    if (slots != nullptr) {
-      CallBatch(Env());
+    received_at_ = Now();
+    if (fd_.is_open()) {
+      DecideBatch(Env(), on_batch_.Value());
     } else {
       SendVerdicts();
     }
@@ -277,43 +244,71 @@ void QueueSocket::ServeEarly() {
 
 void QueueSocket::OnReadable(uv_poll_s* handle, int status, int) {
   auto* poll = static_cast<Poll*>(uv_handle_get_data(reinterpret_cast<uv_handle_s*>(handle)));
-  if (poll->owner != nullptr) poll->owner->ServeBatches();
+  if (poll->owner != nullptr) poll->owner->ServeTurn();
   // A queue that the kernel could not hand a packet of (ENOBUFS) polls as an error, at which libuv stops watching.
   if (status < 0 && poll->owner != nullptr) uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
 }
 
-void QueueSocket::ServeBatches() {
+// One turn of the event loop: batches for as long as there are any, or may soon be some.
+void QueueSocket::ServeTurn() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  for (int i = 0; i < kBatchesPerTurn && fd_.is_open(); i++) {
-    PacketSlot* slots = SlabSlots(env);
-    const uint32_t received = Receive(slots != nullptr ? slots : own_slots_.data());
-    if (batch_ > 0 && slots != nullptr) {
-      CallBatch(env);
-    } else if (batch_ > 0) {
-      failed_ += batch_;
-      SendVerdicts();
-      napi_value error = nullptr;
-      napi_create_error(env, nullptr, Napi::String::New(env, "QueueSocket: the slab was given away or shrunk"), &error);
-      CallOnError(env, error);
+  const Napi::Object self = Value();  // close() lets go of this object, and JavaScript may collect it
+  const napi_value on_batch = on_batch_.Value(), run_pending = run_pending_.Value();
+  const int64_t turn_end = Now() + kTurnNanoseconds;
+  // A packet that was waited for is most often alone, and faster to get so; what came with it is the next batch.
+  bool has_one = ReceiveOne(slab_slots_) > 0;
+  while (has_one) {
+    while (batch_ > 0) {
+      DecideBatch(env, on_batch);
+      if (!fd_.is_open() || received_at_ >= turn_end) break;
+      Receive(slab_slots_);
     }
-    if (broken_ != 0) Break(env);
-    if (received < slots_) return;
+    has_one = fd_.is_open() && broken_ == 0 && received_at_ < turn_end && Spin();
+  }
+  if (broken_ != 0 && fd_.is_open()) Break(env);
+  // Batches are decided by plain calls, which cost less than Node's callbacks but leave promises and ticks waiting:
+  // those run now.
+  napi_value ignored = nullptr;
+  if (napi_make_callback(env, nullptr, self, run_pending, 0, nullptr, &ignored) != napi_ok) {
+    napi_get_and_clear_last_exception(env, &ignored);
   }
 }
 
-// One call into JavaScript. Whatever it does, every packet of the batch is answered when this returns.
-void QueueSocket::CallBatch(Napi::Env env) {
-  if (batch_ == 0) return;
-  in_callback_ = true;
-  napi_value error = nullptr;
-  const bool threw = !CallFunction(env, on_batch_, Napi::Number::New(env, batch_), &error);
-  if (batch_ > 0) {
-    const PacketSlot* slots = SlabSlots(env);
-    failed_ += slots == nullptr ? batch_ : CountPreset(slots);
-    if (slots != nullptr) TakeAnswers(slots);
-    SendVerdicts();
+// Looks for the next packet for a moment, without sleeping, where that has paid lately. True where it has got one.
+bool QueueSocket::Spin() {
+  const int64_t nanoseconds = spin_.Take();
+  if (nanoseconds == 0) return false;
+  const int64_t start = Now();
+  for (int64_t now = start; now - start < nanoseconds;) {
+    if (ReceiveOne(slab_slots_) > 0) {
+      // After a gap it wasn't we who waited for the packet: another thread had the CPU, and spinning kept it from it.
+      if (received_at_ - now < kStolenNanoseconds) {
+        spin_.Paid();
+      } else {
+        spin_.Failed();
+      }
+      return true;
+    }
+    if (broken_ != 0) return false;
+    now = Now();
   }
+  spin_.Failed();
+  return false;
+}
+
+// One call into JavaScript. Whatever it does, every packet of the batch is answered when this returns.
+void QueueSocket::DecideBatch(Napi::Env env, napi_value on_batch) {
+  in_callback_ = true;
+  napi_value count = nullptr, error = nullptr;
+  napi_create_uint32(env, batch_, &count);
+  const bool threw = !CallFunction(env, on_batch, count, &error);
+  if (threw) failed_ += CountPreset(slab_slots_);
+  const uint32_t packets = batch_;
+  TakeAnswers(slab_slots_);
+  SendVerdicts();
+  slab_header_->answered_nanoseconds = static_cast<uint32_t>(std::min<int64_t>(Now() - received_at_, INT32_MAX));
+  slab_header_->answered_packets = packets;
   if (threw) CallOnError(env, error);
   in_callback_ = false;
   if (close_wanted_) Shut();
@@ -324,7 +319,7 @@ void QueueSocket::CallOnError(Napi::Env env, napi_value error) {
   in_callback_ = true;
   // A handler that throws as well has no one left to tell.
   napi_value ignored = nullptr;
-  CallFunction(env, on_error_, error, &ignored);
+  CallFunction(env, on_error_.Value(), error, &ignored);
   in_callback_ = was_in_callback;
   if (!in_callback_ && close_wanted_) Shut();
 }
@@ -342,24 +337,43 @@ void QueueSocket::Break(Napi::Env env) {
 
 // Fills slots from what the socket holds, without waiting; returns how many datagrams there were.
 uint32_t QueueSocket::Receive(PacketSlot* slots) {
-  for (;;) {
-    const int n = recvmmsg(fd_.get(), headers_.data(), slots_, MSG_DONTWAIT, nullptr);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0 && errno == ENOBUFS) {
-      // The kernel could not hand over some packet, and dealt with it by the queue's own rule. Ours go on.
-      overruns_++;
-      continue;
-    }
-    if (n < 0 && errno != EAGAIN) broken_ = errno;
-    if (n <= 0) return 0;
-    received_at_ = NowMicroseconds();
-    for (int i = 0; i < n; i++) {
-      const bool is_whole = (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) == 0;
-      TakeDatagram(static_cast<const uint8_t*>(vectors_[i].iov_base),
-                   std::min<size_t>(headers_[i].msg_len, buffer_bytes_), is_whole, slots);
-    }
-    return static_cast<uint32_t>(n);
+  int n;
+  do {
+    n = recvmmsg(fd_.get(), headers_.data(), slots_, MSG_DONTWAIT, nullptr);
+  } while (n < 0 && IsPassing(errno));
+  if (n <= 0) return 0;
+  received_at_ = Now();
+  for (int i = 0; i < n; i++) {
+    const bool is_whole = (headers_[i].msg_hdr.msg_flags & MSG_TRUNC) == 0;
+    TakeDatagram(static_cast<const uint8_t*>(vectors_[i].iov_base),
+                 std::min<size_t>(headers_[i].msg_len, buffer_bytes_), is_whole, slots);
   }
+  return static_cast<uint32_t>(n);
+}
+
+// The same for a single one, which takes the kernel half the time.
+uint32_t QueueSocket::ReceiveOne(PacketSlot* slots) {
+  ssize_t n;
+  do {
+    n = recv(fd_.get(), buffers_.data(), buffer_bytes_, MSG_DONTWAIT | MSG_TRUNC);
+  } while (n < 0 && IsPassing(errno));
+  if (n < 0) return 0;
+  received_at_ = Now();
+  const auto length = static_cast<size_t>(n);
+  TakeDatagram(buffers_.data(), std::min(length, buffer_bytes_), length <= buffer_bytes_, slots);
+  return 1;
+}
+
+// Whether to receive again after this error; if not, and it isn't that there is nothing, the socket is broken.
+bool QueueSocket::IsPassing(int error) {
+  if (error == EINTR) return true;
+  if (error == ENOBUFS) {
+    // The kernel could not hand over some packet, and dealt with it by the queue's own rule. Ours go on.
+    overruns_++;
+    return true;
+  }
+  if (error != EAGAIN) broken_ = error;
+  return false;
 }
 
 // The kernel puts one packet into each datagram.
@@ -439,19 +453,6 @@ size_t QueueSocket::CountPreset(const PacketSlot* slots) const {
   return count;
 }
 
-Napi::Value QueueSocket::Send(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const PacketSlot* slots = SlabSlots(env);
-  if (slots != nullptr) {
-    TakeAnswers(slots);
-  } else if (batch_ > 0) {
-    failed_ += batch_;
-    Napi::Error::New(env, "QueueSocket.send: the slab was given away or shrunk").ThrowAsJavaScriptException();
-  }
-  SendVerdicts();
-  return Napi::Number::New(env, received_at_ == 0 ? 0 : NowMicroseconds() - received_at_);
-}
-
 // All verdicts of the batch in one send. The kernel works the messages of a send off before it returns, all of them or,
 // where it has no memory to copy them, none: then half as many at a time.
 void QueueSocket::SendVerdicts() {
@@ -491,6 +492,8 @@ Napi::Value QueueSocket::Stats(const Napi::CallbackInfo& info) {
   stats["overruns"] = Napi::Number::New(env, overruns_);
   stats["sendErrors"] = Napi::Number::New(env, send_errors_);
   stats["failed"] = Napi::Number::New(env, failed_);
+  stats["spinsPaid"] = Napi::Number::New(env, spin_.paid());
+  stats["spinsFailed"] = Napi::Number::New(env, spin_.failed());
   return stats;
 }
 
@@ -520,6 +523,7 @@ void QueueSocket::Shut() {
     });
     on_batch_.Reset();
     on_error_.Reset();
+    run_pending_.Reset();
     Unref();
   }
   fd_.Close();
@@ -540,7 +544,7 @@ void QueueSocket::Drain() {
     SendVerdicts();
     if (received == 0) break;
   }
-  const std::vector<uint8_t> message = ConfigMessage(NFQNL_CFG_CMD_UNBIND);
+  const std::vector<uint8_t> message = ConfigMessage(queue_, NFQNL_CFG_CMD_UNBIND, nullptr);
   const ssize_t ignored = send(fd_.get(), message.data(), message.size(), 0);
   static_cast<void>(ignored);  // Closing the socket unbinds as well.
 }

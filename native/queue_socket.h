@@ -15,7 +15,9 @@
 
 #include "file_descriptor.h"
 #include "packet_slot.h"
+#include "queue_message.h"
 #include "slab.h"
+#include "spin_budget.h"
 #include "uv_poll.h"
 
 namespace verdictd {
@@ -36,36 +38,25 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   };
 
   void Start(const Napi::CallbackInfo& info);
-  Napi::Value Send(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
-
-  // One NFQNL_MSG_VERDICT as the kernel takes it; numbers of attributes in network order.
-  struct VerdictMessage {
-    nlmsghdr header;
-    nfgenmsg queue;
-    nlattr verdict_attribute;
-    nfqnl_msg_verdict_hdr verdict;
-    nlattr mark_attribute;
-    uint32_t mark;
-  };
-  static_assert(sizeof(VerdictMessage) == 40, "messages lie end to end, without padding");
 
   bool ReadOptions(const Napi::CallbackInfo& info);
   void PrepareBuffers();
   void Bind(Napi::Env env);
   int Configure(uint8_t command);
-  std::vector<uint8_t> ConfigMessage(uint8_t command) const;
 
   static void OnReadable(uv_poll_s* handle, int status, int events);
   static void OnEnvironmentCleanup(napi_async_cleanup_hook_handle hook, void* poll);
-  void ServeBatches();
   void ServeEarly();
-  void CallBatch(Napi::Env env);
+  void ServeTurn();
+  bool Spin();
+  void DecideBatch(Napi::Env env, napi_value on_batch);
   void CallOnError(Napi::Env env, napi_value error);
   void Break(Napi::Env env);
-  PacketSlot* SlabSlots(Napi::Env env) { return SlotsOf(env, slab_.Value(), slots_); }
   uint32_t Receive(PacketSlot* slots);
+  uint32_t ReceiveOne(PacketSlot* slots);
+  bool IsPassing(int error);
   void TakeDatagram(const uint8_t* bytes, size_t length, bool is_whole, PacketSlot* slots);
   void TakePacket(const uint8_t* attributes, size_t length, bool is_whole, PacketSlot* slot);
   void TakeAnswers(const PacketSlot* slots);
@@ -80,22 +71,25 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   bool fail_open_ = false;
   // The slab is JavaScript's; the reference keeps it alive for as long as we write into it.
   Napi::ObjectReference slab_;
+  SlabHeader* slab_header_ = nullptr;
+  PacketSlot* slab_slots_ = nullptr;
 
   FileDescriptor fd_;
   Poll* poll_ = nullptr;
-  Napi::FunctionReference on_batch_, on_error_;
+  Napi::FunctionReference on_batch_, on_error_, run_pending_;
   // Reused for every batch.
   std::vector<uint8_t> buffers_;
   size_t buffer_bytes_ = 0;
   std::vector<mmsghdr> headers_;
   std::vector<iovec> vectors_;
   std::vector<VerdictMessage> answers_;
-  std::vector<PacketSlot> own_slots_;  // in place of a slab that is gone, or when JavaScript may not run
+  std::vector<PacketSlot> own_slots_;  // in place of the slab, when JavaScript may not run
   // Packets that came before the kernel had answered the bind.
   std::vector<std::vector<uint8_t>> early_;
 
   uint32_t batch_ = 0;  // slots filled and not answered yet
-  double received_at_ = 0;
+  int64_t received_at_ = 0;
+  SpinBudget spin_;
   bool in_callback_ = false, close_wanted_ = false;
   int broken_ = 0;  // errno of a receive that can't be repeated
 

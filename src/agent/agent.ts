@@ -238,7 +238,7 @@ export class Agent {
   }
 
   #startDatapath(patches: readonly ProgramPatch[]): Datapath {
-    const { knobs, mark, queue, queueLength, modules } = this.#options;
+    const { knobs, mark, queue, queueLength, spinMicroseconds, modules } = this.#options;
     return new Datapath(
       this.#counters.map((counters, i) => ({
         queue: queue + i,
@@ -246,6 +246,7 @@ export class Agent {
         maxLength: queueLength,
         receiveBufferBytes: RECEIVE_BUFFER_BYTES,
         batchSlots: BATCH_SLOTS,
+        spinMicroseconds,
         mark,
         knobs,
         counters: counters.buffer,

@@ -39,6 +39,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     queueOverruns: counters.get(Counter.overruns),
     sendErrors: counters.get(Counter.sendErrors),
     evaluatorErrors: counters.get(Counter.evaluatorErrors),
+    spins: { paid: counters.get(Counter.spinsPaid), failed: counters.get(Counter.spinsFailed) },
     unparseablePackets: counters.get(Counter.unparseable),
     rulesRestored: sources.rulesRestored,
     epoch: sources.epoch,

@@ -13,6 +13,8 @@ export interface AgentOptions {
   readonly workers: number;
   /** Packets that the kernel keeps waiting. */
   readonly queueLength: number;
+  /** Microseconds for which a worker looks for the next packet before it sleeps; 0: it sleeps at once. */
+  readonly spinMicroseconds: number;
   /** Bridges whose own traffic is enforced, besides those that hold a managed subnet's address. */
   readonly bridges: readonly string[];
   /** Null: no pages. */

@@ -17,6 +17,7 @@ interface RunFlags {
   readonly queue: string;
   readonly workers: string;
   readonly queueLength: string;
+  readonly spin: string;
   readonly bridge?: readonly string[];
   readonly listen: string;
   readonly markMask: string;
@@ -42,6 +43,7 @@ export function runCommand(): Command {
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
+    .option("--spin <microseconds>", "look this long for the next packet before sleeping, where it pays; 0: never", "50")
     .option(
       "--bridge <name>",
       "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found (repeatable)",
@@ -71,6 +73,10 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (!/^\d+$/.test(flags.queueLength) || queueLength < 1 || queueLength > 1 << 24) {
     problems.push(`--queue-length ${flags.queueLength}: a number of packets from 1 to 16777216`);
   }
+  const spinMicroseconds = Number(flags.spin);
+  if (!/^\d+$/.test(flags.spin) || spinMicroseconds > 1000) {
+    problems.push(`--spin ${flags.spin}: a number of microseconds from 0 to 1000`);
+  }
   const listen = flags.listen === "none" ? null : parseListenAddress(flags.listen);
   if (flags.listen !== "none" && listen === null) {
     problems.push(`--listen ${flags.listen}: HOST:PORT, such as 127.0.0.1:9472 or [::1]:9472, or none`);
@@ -84,6 +90,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     queue,
     workers,
     queueLength,
+    spinMicroseconds,
     bridges: flags.bridge ?? [],
     listen,
     mark,

@@ -22,6 +22,8 @@ export const Counter = {
   failed: 6,
   sent: 7,
   callbackErrors: 8,
+  spinsPaid: 9,
+  spinsFailed: 10,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

@@ -13,6 +13,8 @@ export interface WorkerOptions {
   readonly maxLength: number;
   readonly receiveBufferBytes: number;
   readonly batchSlots: number;
+  /** How long the worker looks for the next packet before it sleeps. */
+  readonly spinMicroseconds: number;
   readonly mark: MarkLayout;
   readonly knobs: Knobs;
   readonly counters: SharedArrayBuffer;

@@ -19,7 +19,7 @@ const say = (message: WorkerMessage): void => port.postMessage(message);
 const addon = loadAddon();
 const counters = new Counters(options.counters);
 const layout = addon.slotLayout;
-const slab = new ArrayBuffer(4 * (layout.headerWords + options.batchSlots * layout.slotWords));
+const slab = new SharedArrayBuffer(4 * (layout.headerWords + options.batchSlots * layout.slotWords));
 const { knobs } = options;
 const acceptsErrors = knobs.errorVerdict === "accept";
 const programs = new ProgramReader(knobs, await importEvaluators(options.evaluatorUrls));
@@ -38,19 +38,32 @@ const socket = new addon.QueueSocket({
   failOpen: knobs.overflow === "accept",
   slots: options.batchSlots,
   slab,
+  spinMicroseconds: options.spinMicroseconds,
   errorVerdict: acceptsErrors ? NF_ACCEPT : NF_DROP,
   errorMark: ((acceptsErrors ? markVerdict.acceptThis : markVerdict.deny) << options.mark.shift) >>> 0,
   markMask: options.mark.mask,
 });
 
-const adoptsUntil = performance.now() + knobs.midstreamAdoptSeconds * 1000;
+const header = new Uint32Array(slab, 0, layout.headerWords);
 let isAdopting = knobs.midstreamAdoptSeconds > 0;
+if (isAdopting) {
+  setTimeout(() => {
+    isAdopting = false;
+  }, knobs.midstreamAdoptSeconds * 1000).unref();
+}
+
+/** Of the batch before: what it took is known when it has been answered. */
+function countAnswered(): void {
+  const packets = header[layout.answeredPackets] as number;
+  if (packets === 0) return;
+  header[layout.answeredPackets] = 0;
+  counters.latency.record((header[layout.answeredNanoseconds] as number) / 1000, packets);
+}
 
 socket.start(
   (count) => {
-    if (isAdopting) isAdopting = performance.now() < adoptsUntil;
     loop.decideBatch(count, isAdopting);
-    counters.latency.record(socket.send(), count);
+    countAnswered();
   },
   (error) => {
     // The socket is gone: nothing is judged any more, so this thread has nothing left to do. Thrown outside the
@@ -69,11 +82,14 @@ say({ kind: "bound" });
 
 /** Native keeps its own totals; they are copied when somebody looks, not on the packet path. */
 function copyStatistics(): void {
+  countAnswered();
   const stats = socket.stats();
   counters.set(Counter.sent, stats.sent);
   counters.set(Counter.overruns, stats.overruns);
   counters.set(Counter.sendErrors, stats.sendErrors);
   counters.set(Counter.failed, stats.failed);
+  counters.set(Counter.spinsPaid, stats.spinsPaid);
+  counters.set(Counter.spinsFailed, stats.spinsFailed);
 }
 
 port.on("message", (message: AgentMessage) => {

@@ -8,6 +8,10 @@ export interface SlotLayout {
   /** Words in a slot; slot i starts at word `headerWords + i * slotWords`. */
   readonly slotWords: number;
   readonly headerWords: number;
+  /** Word offset in the header: how long the last batch took that was answered, from its receipt to after the send. */
+  readonly answeredNanoseconds: number;
+  /** Word offset in the header: packets of that batch. Who has counted them sets it to 0. */
+  readonly answeredPackets: number;
   /** Word offsets within a slot. */
   readonly packetId: number;
   /** 4, 6, or 0 where the packet can't be parsed. */
@@ -56,7 +60,13 @@ export interface QueueSocketOptions {
   readonly failOpen: boolean;
   /** Batch size; the slab must hold `headerWords + slots * slotWords` words. */
   readonly slots: number;
-  readonly slab: ArrayBufferLike;
+  /** Shared, so that nobody can take it away: then no batch has to look where it is. */
+  readonly slab: SharedArrayBuffer;
+  /**
+   * How long the thread looks for the next packet before it sleeps, where that has paid lately; 0: not at all. At most
+   * 1000.
+   */
+  readonly spinMicroseconds: number;
   /** What a slot holds before it is decided: the answer for a packet that our code fails on. */
   readonly errorVerdict: number;
   readonly errorMark: number;
@@ -71,8 +81,11 @@ export interface QueueStats {
   /** ENOBUFS on receive: the kernel could not hand over packets. */
   readonly overruns: number;
   readonly sendErrors: number;
-  /** Packets that got the error verdict because the callback threw or left them undecided. */
+  /** Packets that got the error verdict because the callback threw, or gave them another one than the kernel has. */
   readonly failed: number;
+  /** How often looking for the next packet found one, and how often none. */
+  readonly spinsPaid: number;
+  readonly spinsFailed: number;
 }
 
 /**
@@ -82,12 +95,11 @@ export interface QueueStats {
 export interface QueueSocket {
   /**
    * Calls `onBatch(count)` once for each batch received, with `count` slots filled and preset to the error verdict.
-   * The callback decides each slot and calls `send`; what it leaves unsent is sent with the preset or decided answers
-   * when it returns or throws, so every packet gets exactly one verdict. What it throws goes to `onError`.
+   * The callback decides slots; when it returns or throws, the answers of all slots go out in one send, so every packet
+   * gets exactly one verdict. What it throws goes to `onError`. Promises and ticks of either run as the turn ends, within
+   * two milliseconds.
    */
   start(onBatch: (count: number) => void, onError: (error: unknown) => void): void;
-  /** Sends the answers of all slots of the batch in one call; returns microseconds from hand-over to after the send. */
-  send(): number;
   stats(): QueueStats;
   /** Gives every packet still queued the error verdict, unbinds, and closes. */
   close(): void;

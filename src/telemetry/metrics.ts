@@ -24,6 +24,8 @@ export interface MetricValues {
   readonly sendErrors: number;
   readonly evaluatorErrors: number;
   readonly unparseablePackets: number;
+  /** How often a worker looked for the next packet before it slept, by whether there was one in time. */
+  readonly spins: Readonly<Record<"paid" | "failed", number>>;
   /** Times that our rules were put back after others had removed or changed them. */
   readonly rulesRestored: number;
   readonly epoch: number;
@@ -45,6 +47,7 @@ export const metricHelp = {
   verdictd_verdict_send_errors_total: "Verdicts that the kernel refused to take",
   verdictd_evaluator_errors_total: "Decisions made by errorVerdict because an evaluator failed",
   verdictd_unparseable_packets_total: "Packets decided by errorVerdict because they could not be parsed",
+  verdictd_spins_total: "Times that a worker looked for the next packet instead of sleeping, by whether one came",
   verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
   verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
   verdictd_epoch: "Number of the program in force",
@@ -78,6 +81,7 @@ export class Metrics {
     this.#counter("verdictd_verdict_send_errors_total", []);
     this.#counter("verdictd_evaluator_errors_total", []);
     this.#counter("verdictd_unparseable_packets_total", []);
+    this.#counter("verdictd_spins_total", ["result"]);
     this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
     this.#counter("verdictd_kernel_rules_restored_total", []);
     this.#gauge("verdictd_epoch", []);
@@ -103,6 +107,7 @@ export class Metrics {
     this.#count("verdictd_verdict_send_errors_total", {}, values.sendErrors);
     this.#count("verdictd_evaluator_errors_total", {}, values.evaluatorErrors);
     this.#count("verdictd_unparseable_packets_total", {}, values.unparseablePackets);
+    for (const [result, count] of Object.entries(values.spins)) this.#count("verdictd_spins_total", { result }, count);
     for (const [rule, packets] of Object.entries(values.kernelRules)) {
       this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);
     }

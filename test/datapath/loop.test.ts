@@ -17,6 +17,8 @@ import { parseAddress } from "../../src/net/address.ts";
 const layout: SlotLayout = {
   slotWords: 26,
   headerWords: 3,
+  answeredNanoseconds: 0,
+  answeredPackets: 1,
   markOut: 0,
   verdict: 1,
   packetId: 2,

@@ -5,6 +5,8 @@ import type { SlotFlags, SlotLayout } from "../../src/kernel/addon.ts";
 export const slotLayout: SlotLayout = {
   slotWords: 32,
   headerWords: 8,
+  answeredNanoseconds: 0,
+  answeredPackets: 1,
   packetId: 0,
   family: 1,
   protocol: 2,

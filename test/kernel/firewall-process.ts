@@ -34,7 +34,7 @@ function addresses(texts: readonly string[] | "all"): readonly Address[] | "all"
 function startQueue(number: number, maxLength: number, failOpen: boolean): void {
   const slots = 64;
   const layout = addon.slotLayout;
-  const slab = new ArrayBuffer(4 * (layout.headerWords + slots * layout.slotWords));
+  const slab = new SharedArrayBuffer(4 * (layout.headerWords + slots * layout.slotWords));
   const words = new Uint32Array(slab);
   const socket = new addon.QueueSocket({
     queue: number,
@@ -44,6 +44,7 @@ function startQueue(number: number, maxLength: number, failOpen: boolean): void 
     failOpen,
     slots,
     slab,
+    spinMicroseconds: 0,
     errorVerdict: NF_DROP,
     errorMark: 0,
     markMask: defaultMarkLayout.mask,
@@ -63,7 +64,6 @@ function startQueue(number: number, maxLength: number, failOpen: boolean): void 
         words[at + layout.verdict] = answer === 0 ? NF_DROP : NF_ACCEPT;
         words[at + layout.markOut] = ((mark & 0xffffff) | (answer << 24)) >>> 0;
       }
-      socket.send();
     },
     (error) => {
       throw error;

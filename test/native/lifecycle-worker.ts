@@ -84,15 +84,6 @@ const steps: Readonly<Record<string, () => void | Promise<void>>> = {
     }, ignore);
     await sendPackets(100);
   },
-  "sent in the callback": async () => {
-    const { socket } = openQueue(addon);
-    socket.start(() => {
-      socket.send();
-      reached();
-      for (;;);
-    }, ignore);
-    await sendPackets(100);
-  },
   "busy in the error handler": async () => {
     openQueue(addon).socket.start(
       () => {

@@ -15,7 +15,6 @@ const steps = [
   "started, packets queued",
   "blocked in the callback",
   "busy in the callback",
-  "sent in the callback",
   "busy in the error handler",
   "closed in the callback",
   "closed in this turn",

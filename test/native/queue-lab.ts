@@ -108,7 +108,7 @@ export function installQueueRule(addon: Addon): void {
 
 export interface OpenQueue {
   readonly socket: QueueSocket;
-  readonly slab: ArrayBufferLike;
+  readonly slab: SharedArrayBuffer;
   readonly words: Uint32Array;
 }
 
@@ -125,6 +125,7 @@ export function openQueue(addon: Addon, options: Partial<QueueSocketOptions> = {
     failOpen: false,
     slots,
     slab,
+    spinMicroseconds: 50,
     errorVerdict: NF_DROP,
     errorMark: 0x55aaaaaa,
     markMask: 0xff000000,

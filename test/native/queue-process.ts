@@ -71,45 +71,48 @@ async function serve(
   return { stats, errors };
 }
 
+/** A thread with a socket on port 9000 and `send(count)`, which sends to that very port. */
+function startSender(code: string): Worker {
+  const common = `const sender = require("node:dgram").createSocket("udp4");
+    sender.bind(9000, "127.0.0.1");
+    const send = (count) => { for (let i = 0; i < count; i++) sender.send("x", 9000, "127.0.0.1", () => {}); };`;
+  return new Worker(`${common} sender.once("listening", () => { ${code} });`, { eval: true });
+}
+
+/** Packets one by one, the next `gapMs` after the one before has arrived: how often looking for it paid. */
+async function spins(packets: number, spinMicroseconds: number, gapMs: number) {
+  const queue = openQueue(addon, { errorVerdict: NF_ACCEPT, spinMicroseconds });
+  queue.socket.start(() => {}, rethrow);
+  const next = gapMs === 0 ? "send(1)" : `setTimeout(() => send(1), ${gapMs})`;
+  const sender = startSender(`sender.on("message", () => ${next}); send(1);`);
+  await waitFor("the packets", () => queue.socket.stats().sent >= packets, 10_000);
+  await sender.terminate();
+  queue.socket.close();
+  const { spinsPaid, spinsFailed } = queue.socket.stats();
+  return { spinsPaid, spinsFailed };
+}
+
 const scenarios: Readonly<Record<string, () => unknown>> = {
   "install the queue rule": () => installQueueRule(addon),
 
-  accept: () =>
-    serve(10, {}, (queue, count) => {
-      decide(queue, count, NF_ACCEPT);
-      queue.socket.send();
-    }),
-  drop: () =>
-    serve(10, {}, (queue, count) => {
-      decide(queue, count, NF_DROP);
-      queue.socket.send();
-    }),
-  "no send": () => serve(10, {}, (queue, count) => decide(queue, count, NF_ACCEPT)),
+  accept: () => serve(10, {}, (queue, count) => decide(queue, count, NF_ACCEPT)),
+  drop: () => serve(10, {}, (queue, count) => decide(queue, count, NF_DROP)),
   "no decision": () => serve(10, {}, () => {}),
   "no decision, error verdict accept": () => serve(10, { errorVerdict: NF_ACCEPT }, () => {}),
-  "sent undecided": () => serve(10, { errorVerdict: NF_ACCEPT }, ({ socket }) => void socket.send()),
-  "send twice": () =>
-    serve(10, {}, (queue, count) => {
-      decide(queue, count, NF_ACCEPT);
-      queue.socket.send();
-      decide(queue, count, NF_DROP);
-      queue.socket.send();
-    }),
   "a verdict that is none": () => serve(10, { errorVerdict: NF_ACCEPT }, (queue, count) => decide(queue, count, 4)),
-  "throw before send": () =>
+  "throw undecided": () =>
     serve(10, { errorVerdict: NF_ACCEPT }, () => {
-      throw new Error("before");
+      throw new Error("undecided");
     }),
   "throw half way": () =>
     serve(10, { errorVerdict: NF_ACCEPT, slots: 2 }, (queue) => {
       decide(queue, 1, NF_DROP);
       throw new Error("half way");
     }),
-  "throw after send": () =>
+  "throw when decided": () =>
     serve(10, {}, (queue, count) => {
       decide(queue, count, NF_ACCEPT);
-      queue.socket.send();
-      throw new Error("after");
+      throw new Error("decided");
     }),
   "throw something else": () =>
     serve(10, {}, () => {
@@ -136,7 +139,6 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
       eachSlot(count, (offset) => {
         queue.words[offset + at.packetId] = 0xffffffff;
       });
-      queue.socket.send();
     }),
 
   /** 5,000 packets wait before the first is read. */
@@ -145,7 +147,7 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
     await sendUdp(5000);
     const queued = waiting();
     const batches: number[] = [];
-    const micros: number[] = [];
+    const answered: number[][] = [];
     const ids = new Set<number>();
     queue.socket.start((count) => {
       batches.push(count);
@@ -155,7 +157,7 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
         queue.words[offset + at.verdict] = isOdd ? NF_ACCEPT : NF_DROP;
         queue.words[offset + at.markOut] = DECIDED_MARK;
       });
-      micros.push(queue.socket.send());
+      answered.push([queue.words[at.answeredPackets] ?? 0, queue.words[at.answeredNanoseconds] ?? 0]);
     }, rethrow);
     await waitFor("every packet's verdict", () => queue.socket.stats().sent >= 5000, 10_000);
     const left = waiting();
@@ -167,13 +169,14 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
       ids: ids.size,
       largest: Math.max(...batches),
       isCounted: batches.reduce((sum, count) => sum + count) === 5000,
-      isTimed: micros.every((value) => value > 0 && value < 1e6),
+      // Each batch sees what the one before took.
+      isTimed: answered.slice(1).every(([packets, time = 0], i) => packets === batches[i] && time > 0 && time < 1e9),
     };
   },
 
   /** What a slot says of packets of both families, and of one that is longer than what is copied. */
   async slots() {
-    const queue = openQueue(addon, { slab: new ArrayBuffer(4 * (headerWords + 64 * slotWords)) });
+    const queue = openQueue(addon);
     const seen: unknown[] = [];
     queue.socket.start((count) => {
       eachSlot(count, (offset) => {
@@ -201,7 +204,6 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
     let says = "";
     queue.socket.start(() => {
       says = showSlot(addon, queue.words);
-      queue.socket.send();
     }, rethrow);
     process.stderr.write("listening\n");
     await waitFor("the packet", () => queue.socket.stats().sent === 1);
@@ -218,7 +220,6 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
         largest = Math.max(largest, queue.words[offset + at.lengthBytes] ?? 0);
         queue.words[offset + at.verdict] = NF_ACCEPT;
       });
-      queue.socket.send();
     }, rethrow);
     const bytes = 32 << 20;
     let received = 0;
@@ -280,9 +281,8 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
     const { socket } = openQueue(addon);
     socket.close();
     const thrown = thrownBy(() => socket.start(() => {}, rethrow));
-    const micros = socket.send();
     socket.close();
-    return { thrown, micros, stats: socket.stats() };
+    return { thrown, stats: socket.stats() };
   },
   "start twice"() {
     const { socket } = openQueue(addon);
@@ -305,12 +305,7 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
   },
   /** Opens and closes while another thread sends all the time: packets come between the bind and its acknowledgement. */
   async "open and close in traffic"() {
-    const sender = new Worker(
-      `const sender = require("node:dgram").createSocket("udp4");
-       const burst = () => { for (let i = 0; i < 20; i++) sender.send("x", 9000, "127.0.0.1", () => {}); setImmediate(burst); };
-       burst();`,
-      { eval: true },
-    );
+    const sender = startSender("const burst = () => { send(20); setImmediate(burst); }; burst();");
     const wrong: unknown[] = [];
     let received = 0;
     for (let i = 0; i < 50; i++) {
@@ -355,47 +350,54 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
     return queue.socket.stats();
   },
 
-  async "slab given away"() {
-    const queue = openQueue(addon, {
-      slab: new ArrayBuffer(4 * (headerWords + 64 * slotWords)),
-      errorVerdict: NF_ACCEPT,
-    });
-    let calls = 0;
-    const errors: string[] = [];
-    queue.socket.start(
-      (count) => {
-        calls++;
-        decide(queue, count, NF_DROP);
-        structuredClone(queue.slab, { transfer: [queue.slab as ArrayBuffer] });
-        queue.socket.send();
-      },
-      (error) => errors.push(String(error)),
-    );
-    await sendUdp(10);
-    await waitFor("every packet's verdict", () => queue.socket.stats().sent === 10);
+  /** What a callback leaves to run later has run when the turn is over, before anything else. */
+  async "promises and ticks"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT });
+    const ran: string[] = [];
+    queue.socket.start(() => {
+      process.nextTick(() => ran.push("tick"));
+      Promise.resolve().then(() => ran.push("promise"));
+      setImmediate(() => ran.push("immediate"));
+      ran.push("callback");
+    }, rethrow);
+    await sendUdp(1);
+    await waitFor("the turn's end", () => ran.includes("immediate"));
     queue.socket.close();
-    return { calls, stats: queue.socket.stats(), hasErrors: errors.length > 0 };
+    return ran;
   },
-  async "slab shrunk"() {
-    const bytes = 4 * (headerWords + 64 * slotWords);
-    // Types of ES2024: resizable buffers are in Node 20.
-    const Resizable = ArrayBuffer as unknown as new (
-      bytes: number,
-      options: { maxByteLength: number },
-    ) => ArrayBuffer & { resize(bytes: number): void };
-    const slab = new Resizable(bytes, { maxByteLength: bytes });
-    const queue = openQueue(addon, { slab, errorVerdict: NF_ACCEPT });
-    queue.socket.start(
-      () => {
-        slab.resize(0);
-        queue.socket.send();
-      },
-      () => {},
-    );
-    await sendUdp(10);
-    await waitFor("every packet's verdict", () => queue.socket.stats().sent === 10);
+
+  /**
+   * One packet after the other, each sent as the one before is answered, or `gapMs` later: `spins` that found one and
+   * that didn't.
+   */
+  async "spin, answer by answer"() {
+    return spins(3000, 1000, 0);
+  },
+  async "spin, far apart"() {
+    return spins(40, 50, 5);
+  },
+  async "spin, switched off"() {
+    return spins(40, 0, 0);
+  },
+  /** Packets without end: a message from another thread is heard all the same. */
+  async "a message in traffic"() {
+    const queue = openQueue(addon, { errorVerdict: NF_ACCEPT, spinMicroseconds: 1000 });
+    queue.socket.start(() => {}, rethrow);
+    const sender = startSender("const burst = () => { send(20); setImmediate(burst); }; burst();");
+    const waited: number[] = [];
+    await waitFor("traffic", () => queue.socket.stats().received > 1000);
+    const { port1, port2 } = new MessageChannel();
+    for (let i = 0; i < 50; i++) {
+      const start = performance.now();
+      port1.postMessage("heard");
+      await once(port2, "message");
+      waited.push(performance.now() - start);
+    }
+    port2.close();
+    await sender.terminate();
     queue.socket.close();
-    return queue.socket.stats();
+    const stats = queue.socket.stats();
+    return { median: waited.sort((a, b) => a - b)[25], isAnswered: stats.received === stats.sent };
   },
 
   async "refused options"() {
@@ -419,10 +421,13 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
       { slots: 1e9 },
       { slots: Number.NaN },
       { failOpen: 1 },
+      { spinMicroseconds: -1 },
+      { spinMicroseconds: 1001 },
       { slab: undefined },
       { slab: {} },
       { slab: [1, 2, 3] },
-      { slab: new ArrayBuffer(64) },
+      { slab: new ArrayBuffer(1 << 16) },
+      { slab: new SharedArrayBuffer(64) },
       { slab: new Uint32Array(1 << 16) },
       { errorVerdict: 2 },
       { errorMark: -1 },
