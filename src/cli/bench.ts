@@ -67,7 +67,8 @@ async function bench(flags: BenchFlags): Promise<void> {
   try {
     variants = await runBench({ options, recorder, log, signal: interruption.signal });
   } catch (error) {
-    throw interruption.signal.aborted ? interruption.signal.reason : error;
+    if (interruption.signal.aborted) throw interruption.signal.reason;
+    throw isDefect(error) ? error : new CliExit(1, `the bench can't go on: ${(error as Error).message}`);
   } finally {
     interruption.stop();
   }
@@ -88,6 +89,13 @@ async function bench(flags: BenchFlags): Promise<void> {
   process.stdout.write(renderText(result, styleFor(process.stdout, process.env)));
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
   if (options.html !== null) writeFileSync(options.html, renderHtml(result));
+}
+
+/** A program that ended, a change that never arrived and the like are said in a sentence. */
+function isDefect(error: unknown): boolean {
+  return (
+    error instanceof CliExit || error instanceof TypeError || error instanceof RangeError || !(error instanceof Error)
+  );
 }
 
 /** Before the figures are there, rather than after. Throws CliExit 2. */

@@ -253,7 +253,7 @@ describe("screen and page", () => {
     ];
     const places = order.map((words) => text.indexOf(words));
     expect(places.every((place, i) => place >= 0 && place > (places[i - 1] ?? -1))).toBe(true);
-    expect(text).toContain("3 rotations: fewer than the five");
+    expect(text).toContain("3 rotations (fewer than the five");
     expect(text).toContain("traffic on CPU 0, the server on CPU 1");
     expect(text).not.toContain("\u001b");
     expect(text).toMatch(/verdictd, 10,000 policies, 100,000 endpoints +\d+\.\d\d \(\d+\.\d\d – \d+\.\d\d\)/);

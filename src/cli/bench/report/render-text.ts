@@ -1,15 +1,15 @@
 /** A result on the screen: ratios first, then goals, then the absolutes. Pure. */
 import type { Style } from "../../demo/style.ts";
-import type { BenchResult } from "./result.ts";
+import type { BenchResult, RunFacts } from "./result.ts";
 import { figureTables, goalTable, ratioTables, type Table } from "./tables.ts";
 
 export function renderText(result: BenchResult, style: Style): string {
   const { run } = result;
   const lines = [style.bold(headline(result)), ...factLines(result), ""];
-  lines.push(style.bold("Ratios"), style.dim(` medians of ${run.rotations} rotations, and their range`), "");
+  lines.push(style.bold("Ratios"), style.dim(` medians of ${rotationsOf(run)}, and their range`), "");
   for (const table of ratioTables(result)) lines.push(...tableLines(table, style), "");
   if (result.goals.length > 0) lines.push(...tableLines(goalTable(result), style), "");
-  lines.push(style.bold("Absolutes"), style.dim(` medians of ${run.rotations} rotations`), "");
+  lines.push(style.bold("Absolutes"), style.dim(` medians of ${rotationsOf(run)}`), "");
   for (const table of figureTables(result)) lines.push(...tableLines(table, style), "");
   return lines.join("\n");
 }
@@ -24,14 +24,22 @@ export function factLines({ machine, run }: BenchResult): string[] {
       ? "free: all of it where the scheduler likes"
       : `pinned: traffic on CPU ${p.traffic}, the server on CPU ${p.server}`,
   );
-  const shortened =
-    run.rotations < 5 ? ` (${run.rotations} rotations: fewer than the five that figures to quote need)` : "";
+  const shortened = run.rotations < 5 ? " (fewer than the five that figures to quote need)" : "";
   return [
     ` ${machine.cpus} × ${machine.cpu}, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB · Linux ${machine.kernel} · Node ${machine.node} · queue by ${machine.queueRule} · load before ${machine.loadBefore.toFixed(2)}`,
-    ` ${run.rotations} rotations of ${run.seconds} s turns in ${Math.round(run.elapsedSeconds)} s${shortened} · ${where.join("; ")}`,
+    ` ${rotationsOf(run)}${shortened}, turns of ${run.seconds} s, ${Math.round(run.elapsedSeconds)} s in all · ${where.join("; ")}`,
+    ...(machine.loadBefore > machine.cpus / 4
+      ? [
+          ` others were at work on these CPUs when it began (load ${machine.loadBefore.toFixed(1)}): don't quote these figures`,
+        ]
+      : []),
     ...(run.engineFlags.length > 0 ? [` run ${run.engineFlags.join(" ")}`] : []),
     ...(run.peer === null ? [] : [` peer: ${run.peer.join(" ")}`]),
   ];
+}
+
+function rotationsOf({ rotations }: RunFacts): string {
+  return rotations === 1 ? "one rotation" : `${rotations} rotations`;
 }
 
 function tableLines({ title, columns, rows }: Table, style: Style): string[] {

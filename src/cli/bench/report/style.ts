@@ -63,5 +63,6 @@ th, td { padding: 4px 10px; text-align: right; white-space: nowrap; border-top: 
 thead th { color: var(--dim); font-weight: 400; border-top: 0; }
 tbody th { text-align: left; font-weight: 400; white-space: normal; min-width: 150px; }
 td.ok { background: var(--good); color: var(--good-text); } td.missed { background: var(--bad); color: var(--bad-text); }
+@media (max-width: 480px) { th, td { padding: 4px 5px; } table { font-size: 12px; } tbody th { min-width: 110px; } }
 summary { cursor: pointer; margin: 28px 0 8px; font-size: 17px; font-weight: 650; }
 `;

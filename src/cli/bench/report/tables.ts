@@ -22,6 +22,7 @@ export function ratioTables({ ratios, variants, run }: BenchResult): Table[] {
         cells: placements.map((placement) => {
           const ratio = mine.find((r) => r.variant === v.name && r.placement === placement);
           if (ratio === undefined) return "";
+          if (ratio.values.length === 1) return formatValue(ratio.median, "ratio");
           return `${formatValue(ratio.median, "ratio")} (${formatValue(ratio.p1, "ratio")} – ${formatValue(ratio.p99, "ratio")})`;
         }),
       }));
@@ -55,14 +56,14 @@ export function figureTables({ figures, variants }: BenchResult): Table[] {
   });
 }
 
-export function goalTable({ goals, variants }: BenchResult): Table {
+export function goalTable({ goals }: BenchResult): Table {
   const rows = goals.map((goal) => ({
     head: goal.title,
     cells: [
       goal.isMet === null ? "not measured" : goal.isMet ? "ok" : "missed",
       goal.value === null ? "" : formatValue(goal.value, goal.unit),
       `${goal.isAtMost ? "≤" : "≥"} ${formatValue(goal.bound, goal.unit)}`,
-      variants.find((v) => v.name === goal.variant)?.title ?? "",
+      goal.variant,
     ],
   }));
   return { title: "goals", columns: ["", "measured", "goal", "of"], rows };
