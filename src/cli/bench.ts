@@ -15,8 +15,7 @@ import { Recorder } from "./bench/recorder.ts";
 import { renderHtml } from "./bench/report/render-html.ts";
 import { renderText } from "./bench/report/render-text.ts";
 import { makeResult } from "./bench/report/result.ts";
-import { runBench } from "./bench/run-bench.ts";
-import type { Variant } from "./bench/variants.ts";
+import { type BenchOutcome, runBench } from "./bench/run-bench.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { listenForSignals } from "./lab/interruption.ts";
@@ -63,9 +62,9 @@ async function bench(flags: BenchFlags): Promise<void> {
     if (!interruption.signal.aborted) process.stderr.write(`bench: ${line}\n`);
   };
   const begun = new Date();
-  let variants: readonly Variant[];
+  let outcome: BenchOutcome;
   try {
-    variants = await runBench({ options, recorder, log, signal: interruption.signal });
+    outcome = await runBench({ options, recorder, log, signal: interruption.signal });
   } catch (error) {
     if (interruption.signal.aborted) throw interruption.signal.reason;
     throw isDefect(error) ? error : new CliExit(1, `the bench can't go on: ${(error as Error).message}`);
@@ -84,8 +83,8 @@ async function bench(flags: BenchFlags): Promise<void> {
     placements,
     engineFlags,
   };
-  const run = { ...facts, peer: peer?.command ?? null };
-  const result = makeResult({ program, machine, run, variants, recorder });
+  const run = { ...facts, isCut: outcome.isCut, peer: peer?.command ?? null };
+  const result = makeResult({ program, machine, run, variants: outcome.variants, recorder });
   process.stdout.write(renderText(result, styleFor(process.stdout, process.env)));
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
   if (options.html !== null) writeFileSync(options.html, renderHtml(result));

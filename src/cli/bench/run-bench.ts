@@ -16,32 +16,52 @@ export interface BenchRun {
   readonly signal: AbortSignal;
 }
 
-/** Returns who took part. Leaves nothing behind in any case. */
-export async function runBench({ options, recorder, log, signal }: BenchRun): Promise<readonly Variant[]> {
+export interface BenchOutcome {
+  /** Who took part. */
+  readonly variants: readonly Variant[];
+  /** The short form's time was up before all rotations were done. */
+  readonly isCut: boolean;
+}
+
+/** The short form begins no further rotation of a part after so long, which leaves time for what must be done once. */
+const shortSeconds = 140;
+
+/** Leaves nothing behind in any case. */
+export async function runBench({ options, recorder, log, signal }: BenchRun): Promise<BenchOutcome> {
   const { peer, engineFlags } = options;
   const variants = neededBy(options, variantsOf(options.sizes, peer !== null));
+  const deadline = options.form === "short" ? performance.now() + shortSeconds * 1000 : Number.POSITIVE_INFINITY;
   const field = await Field.create({ variants, peer, engineFlags, recorder, log, signal });
+  let isCut = false;
   try {
-    for (const [index, placement] of options.placements.entries()) {
-      await field.place(placement);
-      for (const name of options.parts) {
-        const part: Part = parts[name];
-        if (index === 0 || part.isPlaced) await rotate(field, name, placement, { options, recorder, log, signal });
+    for (const name of options.parts) {
+      const part: Part = parts[name];
+      for (const placement of options.placements.slice(0, part.isPlaced ? undefined : 1)) {
+        await field.place(placement);
+        if (!(await rotate(field, name, placement, { options, recorder, log, signal }, deadline))) isCut = true;
       }
     }
-    return field.contestants.map(({ variant }) => variant);
+    return { variants: field.contestants.map(({ variant }) => variant), isCut };
   } finally {
     await field.close();
   }
 }
 
-async function rotate(field: Field, name: PartName, placement: Placement, run: BenchRun): Promise<void> {
+/** False where the time was up before the last rotation; one is always done. */
+async function rotate(
+  field: Field,
+  name: PartName,
+  placement: Placement,
+  run: BenchRun,
+  deadline: number,
+): Promise<boolean> {
   const { rotations, seconds, form } = run.options;
   const part: Part = parts[name];
   const taking = (): Contestant[] => field.contestants.filter(({ variant }) => takesPart(part, variant, run.options));
   for (let rotation = 0; rotation < rotations; rotation++) {
     // The first start of each engine was measured when it came.
     if (part.measure === null && rotation === 0) continue;
+    if (rotation > 0 && performance.now() > deadline) return false;
     run.log(`${part.title} (${placement.name}): rotation ${rotation + 1} of ${rotations}`);
     for (let turn = 0; turn < taking().length; turn++) {
       const contestant = turnOf(taking(), rotation, turn);
@@ -49,6 +69,7 @@ async function rotate(field: Field, name: PartName, placement: Placement, run: B
       else await field.turn(name, contestant, placement, (t) => part.measure!(t, seconds, form === "short"));
     }
   }
+  return true;
 }
 
 function takesPart(part: Part, variant: Variant, { form }: BenchOptions): boolean {

@@ -52,7 +52,15 @@ function resultOf(
       loadBefore: 0.5,
     },
     run: {
-      ...{ form, begun: "2026-01-01T00:00:00.000Z", elapsedSeconds: 60, rotations: 3, seconds: 1, parts: partNames },
+      ...{
+        form,
+        begun: "2026-01-01T00:00:00.000Z",
+        elapsedSeconds: 60,
+        rotations: 3,
+        isCut: false,
+        seconds: 1,
+        parts: partNames,
+      },
       placements: [
         { name: "pinned", traffic: "0", server: "1" },
         { name: "free", traffic: null, server: null },
@@ -257,6 +265,12 @@ describe("screen and page", () => {
     expect(text).toContain("traffic on CPU 0, the server on CPU 1");
     expect(text).not.toContain("\u001b");
     expect(text).toMatch(/verdictd, 10,000 policies, 100,000 endpoints +\d+\.\d\d \(\d+\.\d\d – \d+\.\d\d\)/);
+  });
+
+  test("both say where the time was up", () => {
+    const cut = { ...result, run: { ...result.run, isCut: true } };
+    expect(renderText(cut, styleFor({ isTTY: false }, {}))).toContain("medians of up to 3 rotations");
+    expect(renderHtml(cut)).toContain("up to 3 rotations");
   });
 
   test("the page needs nothing from elsewhere, and holds no text as markup", () => {

@@ -65,7 +65,7 @@ export const parts = {
     concernsShort: isReference,
     measure: (turn, seconds, isShort) => measureLiveFlows(turn, seconds, isShort ? 20_000 : 100_000),
   },
-  start: { title: "start", concerns: isEngine, concernsShort: isLarge, measure: null },
+  start: { title: "start", concerns: isEngine, concernsShort: () => false, measure: null },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof parts;

@@ -38,7 +38,8 @@ export function factLines({ machine, run }: BenchResult): string[] {
   ];
 }
 
-function rotationsOf({ rotations }: RunFacts): string {
+function rotationsOf({ rotations, isCut }: RunFacts): string {
+  if (isCut) return `up to ${rotations} rotations`;
   return rotations === 1 ? "one rotation" : `${rotations} rotations`;
 }
 

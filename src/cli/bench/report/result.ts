@@ -28,6 +28,8 @@ export interface RunFacts {
   readonly begun: string;
   readonly elapsedSeconds: number;
   readonly rotations: number;
+  /** The short form's time was up: some parts have fewer rotations. */
+  readonly isCut: boolean;
   readonly seconds: number;
   readonly parts: readonly string[];
   readonly placements: readonly Placement[];
