@@ -43,7 +43,11 @@ export function runCommand(): Command {
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
-    .option("--spin <microseconds>", "look this long for the next packet before sleeping, where it pays; 0: never", "50")
+    .option(
+      "--spin <microseconds>",
+      "look this long for the next packet before sleeping, where it pays; 0: never",
+      "50",
+    )
     .option(
       "--bridge <name>",
       "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found (repeatable)",

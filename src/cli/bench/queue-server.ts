@@ -70,9 +70,10 @@ export class EngineServer implements QueueServer {
     const main = join(import.meta.dirname, "../../main.js");
     const listen = `127.0.0.1:${enginePort}`;
     const argv = ["--dir", directory, "--listen", listen, ...flags];
-    this.enforcement = new Enforcement(main, lane.routerPath, argv, (entry) => {
+    const onLog = (entry: LogEntry): void => {
       for (const listener of this.#listeners) listener(entry);
-    });
+    };
+    this.enforcement = new Enforcement(main, lane.routerPath, argv, { onLog, deathSignal: "KILL" });
   }
 
   get session(): number {

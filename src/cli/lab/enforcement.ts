@@ -5,6 +5,12 @@ import { onLines } from "./lines.ts";
 /** A line of the engine's log. */
 export type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string };
 
+export interface EnforcementOptions {
+  readonly onLog?: (entry: LogEntry) => void;
+  /** What it gets where its parent dies: `KILL` also ends one that is paused. */
+  readonly deathSignal?: "TERM" | "KILL";
+}
+
 export class Enforcement {
   readonly #child: ChildProcess;
   readonly #complaints: string[] = [];
@@ -20,16 +26,20 @@ export class Enforcement {
     main: string,
     namespacePath: string,
     flags: readonly string[],
-    onLog: (entry: LogEntry) => void = () => {},
+    { onLog = () => {}, deathSignal = "TERM" }: EnforcementOptions = {},
   ) {
     this.#onLog = onLog;
     const argv = [process.execPath, main, "run", ...flags];
     // Detached, so that a Ctrl-C meets the lab's owner alone, which stops the engine in order; setpriv, so that the engine
     // stops as well where the demo is killed.
-    this.#child = spawn("nsenter", [`--net=${namespacePath}`, "--", "setpriv", "--pdeathsig", "TERM", "--", ...argv], {
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
+    this.#child = spawn(
+      "nsenter",
+      [`--net=${namespacePath}`, "--", "setpriv", "--pdeathsig", deathSignal, "--", ...argv],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+      },
+    );
     onLines(this.#child.stdout!, (line) => this.#onEvent(line));
     onLines(this.#child.stderr!, (line) => {
       this.#complaints.push(line);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import type { BenchResult } from "../../../src/cli/bench/report/result.ts";
+import { waitFor } from "../../support/namespace.ts";
 
 const main = fileURLToPath(new URL("../../../dist/main.js", import.meta.url));
 const skipReason = process.getuid?.() !== 0 ? "needs root" : existsSync(main) ? null : "needs a build: npm run build";
@@ -51,6 +52,20 @@ describe.skipIf(skipReason !== null)(`verdictd bench${skipReason ? ` (skipped: $
     60_000,
   );
 
+  it("killed, it leaves namespaces and files, no process, and the next one removes the rest", async () => {
+    const killed = start(["--only", "rtt", "--rotations", "1", "--sizes", "10/100", "--no-pin"]);
+    await killed.said(/rotation 1/);
+    process.kill(killed.pid, "SIGKILL");
+    await killed.exit;
+    await waitFor("its processes to end", () => processesOf(killed.pid).length === 0);
+    expect(leftovers(killed.pid)).not.toEqual([]);
+    const next = start(["--only", "rtt", "--rotations", "1", "--sizes", "10/100", "--no-pin"]);
+    await next.said(/starting/);
+    process.kill(next.pid, "SIGTERM");
+    await next.exit;
+    expect(leftovers(killed.pid)).toEqual([]);
+  }, 60_000);
+
   it("refuses what it can't do", async () => {
     const bench = start(["--only", "nothing", "--rotations", "x"]);
     expect(await bench.exit).toBe(2);
@@ -88,8 +103,13 @@ function start(flags: readonly string[]) {
 function leftovers(pid: number): string[] {
   const isTheirs = (name: string) => /^(?:vd|verdictd-bench-)(\d+)-/.exec(name)?.[1] === String(pid);
   const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter(isTheirs) : [];
-  const processes = readdirSync("/proc").filter((id) => /^\d+$/.test(id) && commandOf(id).includes(`vd${pid}-`));
-  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...processes];
+  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...processesOf(pid)];
+}
+
+/** Those that were started in a namespace of the bench: by its name, or over its files. */
+function processesOf(pid: number): string[] {
+  const names = [`/vd${pid}-`, `/verdictd-bench-${pid}-`];
+  return readdirSync("/proc").filter((id) => /^\d+$/.test(id) && names.some((name) => commandOf(id).includes(name)));
 }
 
 function commandOf(id: string): string {
