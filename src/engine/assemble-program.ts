@@ -1,5 +1,6 @@
 /** Tables of all evaluators → the program: stages with their evaluators, and what the knobs say of each. */
 import type { CustomTables, PreparedEvaluator } from "../evaluators/custom/prepare.ts";
+import { createTierLookups } from "../evaluators/kubernetes/evaluator.ts";
 import type { KubernetesTables } from "../evaluators/kubernetes/tables.ts";
 import type { CompiledEvaluator } from "../model/evaluator.ts";
 import type { Knobs } from "../model/knobs.ts";
@@ -24,9 +25,10 @@ export interface ProgramParts {
 }
 
 export function assembleProgram({ ec2, kubernetes, custom, knobs }: ProgramParts): Program {
+  const lookups = createTierLookups(kubernetes);
   const loaded: readonly LoadedEvaluator[] = [
     ...ec2Evaluators.map((evaluator) => ({ ...evaluator, compiled: evaluator.load(ec2[evaluator.name]) })),
-    ...kubernetesEvaluators.map((evaluator) => ({ ...evaluator, compiled: evaluator.load(kubernetes) })),
+    ...kubernetesEvaluators.map((evaluator) => ({ ...evaluator, compiled: evaluator.load(kubernetes, lookups) })),
     ...custom,
   ];
   const evaluators = loaded.map(

@@ -5,8 +5,9 @@
  * Bounded, and it allocates nothing once it is made. It never is the authority: what it doesn't know, and what doesn't
  * fit, is asked of the evaluators. A program's entries bear its stamp, so that a change of programs forgets them all.
  */
+import type { CompiledEvaluator } from "../model/evaluator.ts";
 import type { Address } from "../net/address.ts";
-import type { Program, ProgramEvaluator } from "./program.ts";
+import type { Program } from "./program.ts";
 
 /** Stamp, family, four words, joint class; two entries to a cache line. */
 const ENTRY = 8;
@@ -15,17 +16,20 @@ const NONE = -1;
 export class ClassCache {
   readonly #entries: Int32Array;
   readonly #entryMask: number;
-  /** The joint classes' tuples, one after the other, each as long as the program has evaluators. */
+  /** The joint classes' tuples, one after the other. */
   readonly #tuples: Uint32Array;
   /** Stamp and joint class by hash of the tuple, at most half full. */
   readonly #numbers: Int32Array;
   readonly #numberMask: number;
   #most = 0;
-  #evaluators: readonly ProgramEvaluator[] = [];
+  /** Those that have a way of their own to class addresses, one column of a tuple each. */
+  #classifiers: readonly CompiledEvaluator[] = [];
+  /** The column of each evaluator: those that share a `classOf` share a column. */
+  #columns: readonly number[] = [];
   #stamp = 0;
   #count = 0;
 
-  /** Both powers of two; with more than eight evaluators there is room for fewer classes. */
+  /** Both powers of two; with tuples of more than eight there is room for fewer classes. */
   constructor({ addresses, classes }: { readonly addresses: number; readonly classes: number }) {
     this.#entries = new Int32Array(addresses * ENTRY);
     this.#entryMask = addresses - 1;
@@ -36,11 +40,13 @@ export class ClassCache {
 
   /** Forgets everything. `stamp` is another one than for any program before. */
   useProgram({ evaluators }: Program, stamp: number): void {
-    this.#evaluators = evaluators;
+    const all = evaluators.map(({ compiled }) => compiled);
+    this.#classifiers = all.filter((a, i) => all.findIndex((b) => b.classOf === a.classOf) === i);
+    this.#columns = all.map((a) => this.#classifiers.findIndex((b) => b.classOf === a.classOf));
     this.#stamp = stamp;
     this.#count = 0;
     // One place behind the last one holds what is looked for.
-    const room = Math.floor(this.#tuples.length / Math.max(1, evaluators.length)) - 1;
+    const room = Math.floor(this.#tuples.length / Math.max(1, this.#classifiers.length)) - 1;
     this.#most = Math.min(room, this.#numbers.length / 4);
   }
 
@@ -52,7 +58,7 @@ export class ClassCache {
 
   /** The class that the evaluator with this index gives the addresses of a joint class. */
   classAt(joint: number, evaluator: number): number {
-    return this.#tuples[joint * this.#evaluators.length + evaluator] as number;
+    return this.#tuples[joint * this.#classifiers.length + (this.#columns[evaluator] as number)] as number;
   }
 
   /** The joint class of an address; -1 where it can't be remembered. Throws what an evaluator throws. */
@@ -94,13 +100,13 @@ export class ClassCache {
   }
 
   #intern(address: Address): number {
-    const evaluators = this.#evaluators;
-    const width = evaluators.length;
+    const classifiers = this.#classifiers;
+    const width = classifiers.length;
     const tuples = this.#tuples;
     const base = this.#count * width;
     let hash = width;
     for (let i = 0; i < width; i++) {
-      const found = (evaluators[i] as ProgramEvaluator).compiled.classOf(address);
+      const found = (classifiers[i] as CompiledEvaluator).classOf(address);
       tuples[base + i] = found;
       // A class that isn't a whole number of 32 bits can't be told from another one here.
       if (tuples[base + i] !== found) return NONE;

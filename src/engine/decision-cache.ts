@@ -6,7 +6,7 @@
  * Bounded, and it allocates nothing once it is made; an older decision makes room for a newer one. A program's decisions
  * bear its stamp, so that a change of programs forgets them all at once.
  */
-import { Reads } from "../model/evaluator.ts";
+import { type CompiledEvaluator, Reads } from "../model/evaluator.ts";
 import type { FlowView } from "../model/flow.ts";
 import { isIcmp } from "../net/protocol.ts";
 import { ClassCache } from "./class-cache.ts";
@@ -57,7 +57,11 @@ export class DecisionCache {
 
   /** Forgets everything, unless it's the program that was used last. */
   useProgram(program: Program): void {
-    if (program === this.#program) return;
+    if (program !== this.#program) this.#begin(program);
+  }
+
+  /** Apart from the question above, which is on the packet path: a function with closures allocates as it is entered. */
+  #begin(program: Program): void {
     this.#program = program;
     if (++this.#stamp > LAST_STAMP) {
       this.#stamp = 1;
@@ -68,9 +72,10 @@ export class DecisionCache {
     this.#destinationPorts.use(program.evaluators);
     // An answering packet goes to the flow's source port, and only what judges packets is asked about it.
     this.#sourcePorts.use(program.evaluators.filter((e) => !e.isStateful));
-    this.#related = program.evaluators.filter(
+    const related = program.evaluators.filter(
       ({ compiled }) => (compiled.reads & Reads.addresses) !== 0 && compiled.relationOf !== undefined,
     );
+    this.#related = related.filter((a, i) => related.findIndex((b) => sharesRelation(a.compiled, b.compiled)) === i);
   }
 
   /**
@@ -170,4 +175,9 @@ export class DecisionCache {
     this.#moreRelations = more;
     return true;
   }
+}
+
+/** The same functions, so the same answers: one byte says the relation for both. */
+function sharesRelation(a: CompiledEvaluator, b: CompiledEvaluator): boolean {
+  return a.classOf === b.classOf && a.relationOf === b.relationOf;
 }

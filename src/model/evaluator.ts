@@ -64,7 +64,10 @@ export interface CompiledEvaluator {
   readonly reads: number;
   /** What `view.rule` indexes. */
   readonly rules: readonly RuleRef[];
-  /** The class of an address: no rule tells two addresses of one class apart. Never allocates. */
+  /**
+   * The class of an address: no rule tells two addresses of one class apart. Never allocates. Evaluators with the very
+   * same function are asked once; so it goes for `relationOf`.
+   */
   classOf(address: Address): number;
   /**
    * Judges the flow as it leaves its source, or as it enters its destination; `next` where that end is none of its

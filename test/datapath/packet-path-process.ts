@@ -50,8 +50,8 @@ function run(mode: string, data: TrafficData): Report {
       bytes.push(
         measure(() => {
           traffic.run(PACKETS);
-          // What a test of this must see: one small object for a hundred packets.
-          if (mode === "littering") for (let i = 0; i < PACKETS / 100; i++) litter.push({ i });
+          // What a test of this must see: one small object for twenty packets.
+          if (mode === "littering") for (let i = 0; i < PACKETS / 20; i++) litter.push({ i });
         }),
       );
     }

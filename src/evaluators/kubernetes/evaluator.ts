@@ -13,7 +13,17 @@ import { classOfAddress, groupOfClass, isOwnNode, isPodClass, type KubernetesTab
 
 export interface KubernetesEvaluator extends Pick<Evaluator, "name" | "stage" | "isStateful"> {
   /** The answers follow the tables as they change. */
-  load(tables: KubernetesTables): CompiledEvaluator;
+  load(tables: KubernetesTables, lookups?: TierLookups): CompiledEvaluator;
+}
+
+/** What all tiers ask in the same way: the same functions, so that an engine needs to ask them once. */
+export type TierLookups = Required<Pick<CompiledEvaluator, "classOf" | "relationOf">>;
+
+export function createTierLookups(tables: KubernetesTables): TierLookups {
+  return {
+    classOf: (address) => classOfAddress(tables, address),
+    relationOf: (view) => relationOf(tables, view),
+  };
 }
 
 type Judge = (tables: KubernetesTables, tier: Tier, view: FlowView, direction: Direction) => Verdict;
@@ -26,7 +36,7 @@ type Explain = (
 ) => Explanation | null;
 
 export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: Explain): KubernetesEvaluator {
-  const load = (tables: KubernetesTables): CompiledEvaluator => ({
+  const load = (tables: KubernetesTables, { classOf, relationOf } = createTierLookups(tables)): CompiledEvaluator => ({
     // Addresses: the same pod (NP-58, AN-31) and the own node (NP-56, AN-60) are no matter of classes.
     reads:
       Reads.sourceClass |
@@ -36,11 +46,11 @@ export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: E
       Reads.passage |
       Reads.addresses,
     rules: tables.names?.refs ?? [],
-    classOf: (address) => classOfAddress(tables, address),
+    classOf,
     evaluateEgress: (view) => judge(tables, tier, view, Direction.egress),
     evaluateIngress: (view) => judge(tables, tier, view, Direction.ingress),
     isSubject: (c, direction) => groupOfClass(tables, c, tier, direction) !== 0,
-    relationOf: (view) => relationOf(tables, view),
+    relationOf,
     explain: (view, direction, podAt) => explain(tables, tier, view, direction, podAt),
   });
   return { name, stage: "k8s", isStateful: true, load };
