@@ -74,6 +74,18 @@ export class PagedAddressTable {
     this.#set(a.family + 1, a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0, value, to);
   }
 
+  /** A new address with its values 0 and 1, the first of which isn't 0; false where the address has values already. */
+  insert(a: Address, first: number, second: number): boolean {
+    const [kind, w0, w1, w2, w3] = [a.family + 1, a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0];
+    if (find(this.#words.view, kind, w0, w1, w2, w3) >= 0) return false;
+    this.reserve(this.#count + 1);
+    const at = this.#insert(kind, w0, w1, w2, w3);
+    this.#count++;
+    this.#words.set(at, first);
+    this.#words.set(at + 1, second);
+    return true;
+  }
+
   getPrefix({ address: a, length }: Prefix): number {
     const at = find(this.#words.view, prefixKind(a.family, length), a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0);
     return at < 0 ? 0 : this.#words.get(at);

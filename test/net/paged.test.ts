@@ -119,7 +119,10 @@ describe("tables", () => {
           const values = model.get(addressKey(key)) ?? [0, 0, 0];
           values[value] = to;
           model.set(addressKey(key), values);
-          table.set(key, value, to);
+          const isNew = values.every((one, i) => i === value || one === 0);
+          if (to > 0 && value === 0 && isNew && table.get(key, 0) === 0) expect(table.insert(key, to, 0)).toBe(true);
+          else table.set(key, value, to);
+          if (to !== 0) expect(table.insert(key, 9, 9)).toBe(false);
           for (const i of [0, 1, 2]) expect(table.get(key, i)).toBe(values[i]);
         }
         const present = [...model.values()].filter((values) => values.some((value) => value !== 0));

@@ -7,6 +7,7 @@ import { FreeNumbers } from "../../net/free-numbers.ts";
 import { PagedAddressTable } from "../../net/paged-address-table.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
 import { containsAddress, type Prefix } from "../../net/prefix.ts";
+import { Extents } from "./extents.ts";
 import { Prefixes, type PrefixRecord } from "./prefixes.ts";
 import { AddressValue, ClassField, classWords, PrefixNode, prefixNodeWords, type TableName } from "./tables.ts";
 
@@ -18,6 +19,9 @@ export class AddressIndex {
   readonly #classNumbers = new FreeNumbers(1);
   /** By class: its addresses, and 1 more for a prefix. */
   readonly #uses: number[] = [1];
+  readonly #extents = new Extents();
+  /** By class: addresses inside a prefix, while they are counted. */
+  readonly #counts: number[] = [];
   /** Known addresses by their first 24 bits, or 64; what a prefix contains is found through it. */
   readonly #nearby = new Map<number, Address[]>();
 
@@ -45,6 +49,17 @@ export class AddressIndex {
     this.#table.set(address, AddressValue.owner, pod + 1);
   }
 
+  /** A pod's address of which nothing was known; false where something is. */
+  addOwned(address: Address, pod: number, kind: number): boolean {
+    const found = this.#acquire(kind, this.prefixes.longestOf(address), address);
+    if (this.#table.insert(address, found, pod + 1)) {
+      this.#joinNearby(address);
+      return true;
+    }
+    this.#release(found);
+    return false;
+  }
+
   setNodes(address: Address, nodes: number): void {
     this.#table.set(address, AddressValue.nodes, nodes);
   }
@@ -59,7 +74,7 @@ export class AddressIndex {
       before === 0
         ? this.prefixes.longestOf(address)
         : this.#arrays.classes.get(before * classWords + ClassField.prefix);
-    const after = kind === 0 ? 0 : this.#acquire(kind, prefix);
+    const after = kind === 0 ? 0 : this.#acquire(kind, prefix, address);
     if (after !== before) this.#table.set(address, AddressValue.class, after);
     if (before !== 0) this.#release(before);
   }
@@ -69,7 +84,7 @@ export class AddressIndex {
     const { added, removed } = this.prefixes.settle();
     const { prefixNodes } = this.#arrays;
     for (const { number } of added) {
-      prefixNodes.set(number * prefixNodeWords + PrefixNode.class, this.#acquire(0, number));
+      prefixNodes.set(number * prefixNodeWords + PrefixNode.class, this.#acquire(0, number, null));
     }
     // From inside outwards, and from outside inwards.
     const byLength = (a: PrefixRecord, b: PrefixRecord): number => a.prefix.length - b.prefix.length;
@@ -92,38 +107,61 @@ export class AddressIndex {
 
   /** Known addresses inside the prefix whose longest one is `from` have `to` as such from now on. */
   #reprefix(prefix: Prefix, from: number, to: number): void {
+    if (this.#nearby.size === 0) return;
+    if (!isNarrow(prefix) && this.#reprefixClasses(prefix, from, to)) return;
     const { classes } = this.#arrays;
     const inside: Address[] = [];
-    const counts = new Map<number, number>();
+    const found: number[] = [];
+    const counts = this.#counts;
     this.#visitInside(prefix, (address) => {
-      const found = this.#table.get(address, AddressValue.class);
-      if (classes.get(found * classWords + ClassField.prefix) !== from) return;
+      const own = this.#table.get(address, AddressValue.class);
+      if (classes.get(own * classWords + ClassField.prefix) !== from) return;
       inside.push(address);
-      counts.set(found, (counts.get(found) ?? 0) + 1);
+      const count = counts[own] ?? 0;
+      if (count === 0) found.push(own);
+      counts[own] = count + 1;
     });
     // A class all of whose addresses are inside changes as it is.
-    for (const [found, count] of counts) {
-      const kind = classes.get(found * classWords + ClassField.kind);
-      if (count < (this.#uses[found] as number) || this.#classes.has(pairOf(kind, to))) continue;
-      this.#classes.delete(pairOf(kind, from));
-      this.#classes.set(pairOf(kind, to), found);
-      classes.set(found * classWords + ClassField.prefix, to);
-      counts.delete(found);
+    const split = new Set<number>();
+    for (const own of found) {
+      if ((counts[own] as number) < (this.#uses[own] as number) || !this.#become(own, from, to)) split.add(own);
+      counts[own] = 0;
     }
-    if (counts.size === 0) return;
+    if (split.size === 0) return;
     for (const address of inside) {
-      const before = this.#table.get(address, AddressValue.class);
-      if (!counts.has(before)) continue;
-      this.#table.set(
-        address,
-        AddressValue.class,
-        this.#acquire(classes.get(before * classWords + ClassField.kind), to),
-      );
-      this.#release(before);
+      const own = this.#table.get(address, AddressValue.class);
+      if (!split.has(own)) continue;
+      const kind = classes.get(own * classWords + ClassField.kind);
+      this.#table.set(address, AddressValue.class, this.#acquire(kind, to, address));
+      this.#release(own);
     }
   }
 
-  #acquire(kind: number, prefix: number): number {
+  /** The classes that lie inside as a whole change as they are; whether that was all. */
+  #reprefixClasses(prefix: Prefix, from: number, to: number): boolean {
+    const { classes } = this.#arrays;
+    let isAll = true;
+    for (let own = 1; own < this.#uses.length; own++) {
+      if (this.#uses[own] === 0 || classes.get(own * classWords + ClassField.prefix) !== from) continue;
+      const kind = classes.get(own * classWords + ClassField.kind);
+      if (kind === 0 || this.#extents.isOutside(own, prefix)) continue;
+      if (!this.#extents.isInside(own, prefix) || !this.#become(own, from, to)) isAll = false;
+    }
+    return isAll;
+  }
+
+  /** False where another class is what this one would become. */
+  #become(own: number, from: number, to: number): boolean {
+    const { classes } = this.#arrays;
+    const kind = classes.get(own * classWords + ClassField.kind);
+    if (this.#classes.has(pairOf(kind, to))) return false;
+    this.#classes.delete(pairOf(kind, from));
+    this.#classes.set(pairOf(kind, to), own);
+    classes.set(own * classWords + ClassField.prefix, to);
+    return true;
+  }
+
+  #acquire(kind: number, prefix: number, address: Address | null): number {
     if (kind === 0 && prefix === 0) return 0;
     const pair = pairOf(kind, prefix);
     let found = this.#classes.get(pair);
@@ -131,10 +169,12 @@ export class AddressIndex {
       found = this.#classNumbers.take();
       this.#classes.set(pair, found);
       this.#uses[found] = 0;
+      this.#extents.clear(found);
       this.#arrays.classes.set(found * classWords + ClassField.kind, kind);
       this.#arrays.classes.set(found * classWords + ClassField.prefix, prefix);
     }
     this.#uses[found] = (this.#uses[found] as number) + 1;
+    if (address !== null) this.#extents.add(found, address);
     return found;
   }
 
@@ -167,9 +207,15 @@ export class AddressIndex {
   }
 
   #visitInside(prefix: Prefix, visit: (address: Address) => void): void {
-    if (this.#nearby.size === 0) return;
-    const lists = isNarrow(prefix) ? [this.#nearby.get(placeOf(prefix.address)) ?? []] : this.#nearby.values();
-    for (const list of lists) for (const address of list) if (containsAddress(prefix, address)) visit(address);
+    const { address: a, length } = prefix;
+    const isIpv4 = a.family === Family.ipv4;
+    const first = placeOf(a);
+    const last = isIpv4 ? first + 2 ** Math.max(0, 24 - length) - 1 : first;
+    const lists = isNarrow(prefix) ? [[first, this.#nearby.get(first) ?? []] as const] : this.#nearby;
+    for (const [place, list] of lists) {
+      if (isIpv4 && (place < first || place > last)) continue;
+      for (const address of list) if (containsAddress(prefix, address)) visit(address);
+    }
   }
 }
 

@@ -192,7 +192,8 @@ export class Groups {
     if (known) return known;
     const { tier, direction } = fields[field] as (typeof fields)[number];
     const number = this.#numbers.take();
-    const noMatch = tier === Tier.networkPolicy ? this.#refer(policies, null) : -1;
+    const kept = policies.slice();
+    const noMatch = tier === Tier.networkPolicy ? this.#refer(kept, null) : -1;
     const isAllowed = tier === Tier.networkPolicy && this.#allowed !== null;
     const group: Group = {
       number,
@@ -200,13 +201,13 @@ export class Groups {
       field,
       tier,
       direction,
-      policies,
+      policies: kept,
       kinds: 0,
       isRendered: false,
       start: 0,
       length: 0,
       noMatch,
-      nonL4: isAllowed ? this.#refer(policies, this.#allowed) : noMatch,
+      nonL4: isAllowed ? this.#refer(kept, this.#allowed) : noMatch,
     };
     this.#byHash.add(group);
     this.#byNumber[number] = group;

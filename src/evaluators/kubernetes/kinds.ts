@@ -179,6 +179,11 @@ export class Kinds {
   removeTerm(term: Term): void {
     for (const kind of membersOf(term.kinds)) {
       const terms = kind.terms.filter((other) => other !== term);
+      const hash = hashOfKind(terms, kind.answers, true);
+      if (this.#find(hash, terms, kind.answers, true) === undefined) {
+        this.#become(kind, terms, kind.answers);
+        continue;
+      }
       this.change(kind, [{ terms, answers: kind.answers, profiles: membersOf(kind.profiles) }], true);
     }
   }

@@ -166,7 +166,8 @@ export class Namespaces {
         if (selects(term.selector, labels)) found.push(term);
       });
     }
-    return found.sort((a, b) => a.number - b.number);
+    // Copied: it is kept, and an array that grew has room that nothing will use.
+    return found.sort((a, b) => a.number - b.number).slice();
   }
 
   #selectorScopes(labels: Labels): Set<Scope> {

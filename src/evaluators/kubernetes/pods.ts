@@ -70,21 +70,17 @@ export class Pods {
   onKey(namespace: NamespaceRecord, key: string): void {
     for (const profile of [...namespace.profiles.values()]) {
       if (Object.hasOwn(profile.labels, key)) continue;
-      const values = new Map<string | undefined, number[]>();
-      for (const number of profile.pods) {
-        const { labels } = this.#pods[number] as Pod;
-        const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-        const pods = values.get(value);
-        if (pods) pods.push(number);
-        else values.set(value, [number]);
-      }
-      const [value] = values.keys();
-      if (values.size === 1 && (value === undefined || rekey(profile, key, value))) continue;
-      for (const [own, pods] of values) {
-        if (own === undefined) continue;
-        for (const number of pods) this.#setProfile(number, this.#profileOf(this.#pods[number] as Pod));
-      }
+      const value = this.#labelOf(profile.pods[0] as number, key);
+      const isOne = profile.pods.every((number) => this.#labelOf(number, key) === value);
+      if (isOne && (value === undefined || rekey(profile, key, value))) continue;
+      const concerned = profile.pods.filter((number) => this.#labelOf(number, key) !== undefined);
+      for (const number of concerned) this.#setProfile(number, this.#profileOf(this.#pods[number] as Pod));
     }
+  }
+
+  #labelOf(number: number, key: string): string | undefined {
+    const { labels } = this.#pods[number] as Pod;
+    return Object.hasOwn(labels, key) ? labels[key] : undefined;
   }
 
   /** Other terms select the namespace's pods. */
@@ -116,6 +112,7 @@ export class Pods {
   /** The addresses of pods that the term selects. */
   addAffected(term: Term): void {
     const { affected, kinds, namespaces } = this.#parts;
+    if (affected.isAll) return;
     for (const kind of term === namespaces.everyPod ? kinds.ofPods : membersOf(term.kinds)) {
       for (const { pods } of membersOf(kind.profiles)) {
         for (const number of pods) {
@@ -239,6 +236,7 @@ export class Pods {
 
   #claim(address: Address, number: number, kind: Kind): void {
     const { addresses } = this.#parts;
+    if (addresses.addOwned(address, number, kind.number)) return;
     const owner = addresses.ownerOf(address);
     if (owner >= 0) {
       const key = addressKey(address);

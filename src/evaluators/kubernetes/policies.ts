@@ -145,7 +145,8 @@ export class Policies {
   #compileRule({ name, verdict, peers, ports }: RuleTerm, place: number, policy: string): CompiledRule {
     const { rules, lists, namespaces, nodes, prefixes } = this.#parts;
     const number = this.ruleNumbers.take();
-    const traffic = ports === null ? null : ports.flatMap((port) => this.#trafficOf(port));
+    // Copied, here and below: an array that grew has room that nothing will use.
+    const traffic = ports === null ? null : ports.flatMap((port) => this.#trafficOf(port)).slice();
     const at = number * ruleWords;
     rules.set(at + RuleField.place, place * 4 + verdict);
     rules.set(at + RuleField.ports, traffic === null ? 0 : lists.add(traffic));
@@ -164,8 +165,8 @@ export class Policies {
     }
     return {
       number,
-      terms: peers === null ? null : terms.length === 0 ? none : terms,
-      blocks: blocks.length === 0 ? none : blocks,
+      terms: peers === null ? null : terms.length === 0 ? none : terms.slice(),
+      blocks: blocks.length === 0 ? none : blocks.slice(),
       ports: traffic,
       usesNames: ports?.some((port) => port.name !== null) ?? false,
     };
