@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <unordered_set>
 
@@ -56,7 +57,8 @@ Failure ReadFailure(const nlmsghdr& header, const uint8_t* payload, size_t lengt
 Napi::Function NetlinkSocket::Define(Napi::Env env) {
   return DefineClass(
       env, "NetlinkSocket",
-      {InstanceMethod<&NetlinkSocket::Request>("request"), InstanceMethod<&NetlinkSocket::Close>("close")});
+      {InstanceMethod<&NetlinkSocket::Request>("request"), InstanceMethod<&NetlinkSocket::Exchange>("exchange"),
+       InstanceMethod<&NetlinkSocket::Close>("close")});
 }
 
 NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : ObjectWrap(info), buffer_(kBufferBytes) {
@@ -93,6 +95,7 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
     return env.Undefined();
   }
   if (!fd_.is_open()) return fail(EBADF, "the socket is closed");
+  if (is_busy_) return fail(EBUSY, "an exchange is under way");
   const auto bytes = info[0].As<Napi::Uint8Array>();
   const auto list = info[1].As<Napi::Array>();
   const int64_t end = NowMilliseconds() + info[2].As<Napi::Number>().Int64Value();
@@ -166,6 +169,118 @@ Napi::Value NetlinkSocket::Request(const Napi::CallbackInfo& info) {
   return answer;
 }
 
-void NetlinkSocket::Close(const Napi::CallbackInfo&) { fd_.Close(); }
+// One exchange. Its thread sees nothing of JavaScript.
+struct NetlinkSocket::Work {
+  NetlinkSocket* socket;
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+  napi_ref self = nullptr;
+  std::vector<uint8_t> sent;
+  std::vector<uint8_t> received;
+  uint32_t until;
+  size_t max_bytes;
+  int64_t end;
+  int error = 0;
+  const char* detail = "";
+};
+
+Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() < 4 || !info[0].IsTypedArray() || !info[1].IsNumber() || !info[2].IsNumber() ||
+      !info[3].IsNumber()) {
+    Napi::TypeError::New(env, "NetlinkSocket.exchange: bytes, a sequence, bytes to read, milliseconds")
+        .ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  if (!fd_.is_open() || is_busy_ || is_closing_) {
+    ThrowKernelError(env, "VERDICTD_NETLINK", "netlink exchange", is_busy_ ? EBUSY : EBADF, "");
+    return env.Undefined();
+  }
+  const auto bytes = info[0].As<Napi::Uint8Array>();
+  auto work = std::make_unique<Work>();
+  work->socket = this;
+  work->sent.assign(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  work->until = info[1].As<Napi::Number>().Uint32Value();
+  work->max_bytes = static_cast<size_t>(std::max<int64_t>(1, info[2].As<Napi::Number>().Int64Value()));
+  work->end = NowMilliseconds() + info[3].As<Napi::Number>().Int64Value();
+  napi_value promise = nullptr;
+  napi_value name = Napi::String::New(env, "netlink exchange");
+  if (napi_create_promise(env, &work->deferred, &promise) != napi_ok ||
+      napi_create_reference(env, info.This(), 1, &work->self) != napi_ok ||
+      napi_create_async_work(env, nullptr, name, Execute, Complete, work.get(), &work->work) != napi_ok ||
+      napi_queue_async_work(env, work->work) != napi_ok) {
+    if (work->work != nullptr) napi_delete_async_work(env, work->work);
+    if (work->self != nullptr) napi_delete_reference(env, work->self);
+    Napi::Error::New(env, "NetlinkSocket.exchange: no thread").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  work.release();
+  is_busy_ = true;
+  return Napi::Value(env, promise);
+}
+
+void NetlinkSocket::Execute(napi_env, void* data) {
+  auto* work = static_cast<Work*>(data);
+  const int fd = work->socket->fd_.get();
+  std::vector<uint8_t>& buffer = work->socket->buffer_;
+  const auto fail = [&](int error, const char* detail) {
+    work->error = error;
+    work->detail = detail;
+  };
+  if (!work->sent.empty()) {
+    // Answers to an earlier exchange, which has timed out, are nobody's any more.
+    while (recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) >= 0 || errno == EINTR || errno == ENOBUFS) {
+    }
+    while (send(fd, work->sent.data(), work->sent.size(), 0) < 0) {
+      if (errno != EINTR) return fail(errno, errno == EPERM ? "CAP_NET_ADMIN is missing; run it with sudo" : "");
+    }
+  }
+  for (bool is_done = false; !is_done && work->received.size() < work->max_bytes;) {
+    pollfd readable{fd, POLLIN, 0};
+    const int ready = poll(&readable, 1, static_cast<int>(std::max<int64_t>(0, work->end - NowMilliseconds())));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return fail(errno, "");
+    if (ready == 0) return fail(ETIMEDOUT, "the kernel didn't answer");
+    const ssize_t n = recv(fd, buffer.data(), buffer.size(), MSG_TRUNC);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(errno, errno == ENOBUFS ? "an answer was lost: too long for the socket's buffer" : "");
+    if (static_cast<size_t>(n) > buffer.size()) return fail(EMSGSIZE, "an answer is longer than a megabyte");
+    ForEachMessage(buffer.data(), static_cast<size_t>(n), [&](const nlmsghdr& header, const uint8_t*, size_t) {
+      const bool is_end = header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE;
+      if (is_end && header.nlmsg_seq == work->until) is_done = true;
+    });
+    work->received.insert(work->received.end(), buffer.begin(), buffer.begin() + n);
+  }
+}
+
+// May find an environment that is going down and runs no JavaScript any more: then nobody hears of it.
+void NetlinkSocket::Complete(napi_env env, napi_status, void* data) {
+  const std::unique_ptr<Work> work(static_cast<Work*>(data));
+  NetlinkSocket* socket = work->socket;
+  socket->is_busy_ = false;
+  if (socket->is_closing_) socket->fd_.Close();
+  napi_value value = nullptr;
+  if (work->error != 0) {
+    ThrowKernelError(env, "VERDICTD_NETLINK", "netlink exchange", work->error, work->detail);
+    if (napi_get_and_clear_last_exception(env, &value) == napi_ok) napi_reject_deferred(env, work->deferred, value);
+  } else {
+    void* copy = nullptr;
+    napi_value bytes = nullptr;
+    const size_t size = work->received.size();
+    if (napi_create_arraybuffer(env, size, &copy, &bytes) == napi_ok) {
+      if (size > 0) memcpy(copy, work->received.data(), size);
+      if (napi_create_typedarray(env, napi_uint8_array, size, bytes, 0, &value) == napi_ok) {
+        napi_resolve_deferred(env, work->deferred, value);
+      }
+    }
+  }
+  napi_delete_async_work(env, work->work);
+  napi_delete_reference(env, work->self);
+}
+
+void NetlinkSocket::Close(const Napi::CallbackInfo&) {
+  is_closing_ = true;
+  if (!is_busy_) fd_.Close();
+}
 
 }  // namespace verdictd

@@ -106,7 +106,7 @@ export interface QueueSocket {
 }
 export type QueueSocketConstructor = new (options: QueueSocketOptions) => QueueSocket;
 
-/** A blocking netlink socket for requests from the control plane. */
+/** A netlink socket for requests from the control plane. */
 export interface NetlinkSocket {
   /**
    * Sends the messages (one buffer, sequence numbers already in them, `NLM_F_ACK` or a dump flag on those that answer)
@@ -115,6 +115,13 @@ export interface NetlinkSocket {
    * Throws KernelError on a socket error or after `timeoutMs`.
    */
   request(messages: Uint8Array, sequences: readonly number[], timeoutMs: number): NetlinkAnswer;
+  /**
+   * The same off the event loop, for answers of any length: sends the messages, or goes on with a dump where there are
+   * none, and reads until `until` is acknowledged, has failed or its dump is done, or `maxBytes` have come. Resolves with
+   * what came: whole messages, errors and ends of dumps among them. One at a time; a socket that is closed meanwhile
+   * closes when it ends.
+   */
+  exchange(messages: Uint8Array, until: number, maxBytes: number, timeoutMs: number): Promise<Uint8Array>;
   close(): void;
 }
 export interface NetlinkAnswer {

@@ -13,6 +13,7 @@ import {
   encodeMessage,
   hostUint16,
   hostUint32,
+  isLittleEndian,
   NetlinkFlag,
   NLMSG_HDRLEN,
 } from "./netlink-message.ts";
@@ -116,8 +117,6 @@ function dump(client: NetlinkClient, operation: string, family: number): readonl
       attributes: decodeAttributes(message, NLMSG_HDRLEN + NDMSG_LENGTH),
     }));
 }
-
-const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** Null for anything but six bytes that aren't all zero. */
 function formatMac(bytes: Uint8Array | undefined): string | null {

@@ -20,11 +20,11 @@ export const NetlinkFlag = {
 } as const;
 
 export const NLMSG_HDRLEN = 16;
-const NLA_HDRLEN = 4;
-const NLA_F_NESTED = 0x8000;
+export const NLA_HDRLEN = 4;
+export const NLA_F_NESTED = 0x8000;
 const NLA_TYPE_MASK = 0x3fff;
 
-const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+export const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** One message: `struct nlmsghdr` and the body, padded to 4 bytes. */
 export function encodeMessage(

@@ -130,6 +130,21 @@ const steps: Readonly<Record<string, () => void | Promise<void>>> = {
       stay();
     }
   },
+  "an exchange under way": () => {
+    const socket = new addon.NetlinkSocket(0);
+    const unanswered = new Uint8Array(16).fill(16, 0, 1);
+    void socket.exchange(unanswered, 1, 1, 300).catch(ignore);
+    stay();
+    reached();
+  },
+  "an exchange under way, closed": () => {
+    const socket = new addon.NetlinkSocket(0);
+    const unanswered = new Uint8Array(16).fill(16, 0, 1);
+    void socket.exchange(unanswered, 1, 1, 300).catch(ignore);
+    socket.close();
+    stay();
+    reached();
+  },
   churn: async () => {
     reached();
     let state = seed ?? 1;

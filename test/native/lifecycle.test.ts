@@ -20,6 +20,8 @@ const steps = [
   "closed in this turn",
   "closed before",
   "waiting for an answer",
+  "an exchange under way",
+  "an exchange under way, closed",
 ] as const;
 const lifecycleProcess = new URL("lifecycle-process.ts", import.meta.url).pathname;
 const registerPath = new URL("../support/register-typescript.mjs", import.meta.url).pathname;

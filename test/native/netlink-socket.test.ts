@@ -144,6 +144,76 @@ describe("refusals", () => {
   });
 });
 
+describe("exchanges off the event loop", () => {
+  const NLMSG_DONE = 3;
+  /** The messages in what came. */
+  const split = (bytes: Uint8Array): Uint8Array[] => {
+    const found: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const length = decodeHostUint32(bytes, at);
+      found.push(bytes.subarray(at, at + length));
+      at += (length + 3) & ~3;
+    }
+    return found;
+  };
+
+  it("a dump, with its end, is what a request is answered", async () => {
+    const expected = linkNames(ask([dumpLinks(7)], [7]));
+    const messages = split(await socket().exchange(dumpLinks(7), 7, 1 << 20, TIMEOUT_MS));
+    expect(messageType(messages.at(-1)!)).toBe(NLMSG_DONE);
+    const names = messages.slice(0, -1).map((m) => decodeString(decodeAttributes(m, 32).get(IFLA_IFNAME)));
+    expect(names).toEqual(expected);
+  });
+
+  it("in parts, to the end, each of whole messages", async () => {
+    const asked = socket();
+    const messages = split(await asked.exchange(dumpLinks(7), 7, 1, TIMEOUT_MS));
+    while (messageType(messages.at(-1)!) !== NLMSG_DONE) {
+      messages.push(...split(await asked.exchange(new Uint8Array(0), 7, 1, TIMEOUT_MS)));
+    }
+    expect(messages.length - 1).toBe(ask([dumpLinks(7)], [7]).messages.length);
+  });
+
+  it("a refusal is a message like others", async () => {
+    const [refusal] = split(await socket().exchange(getLink(3, NO_SUCH_LINK), 3, 1 << 20, TIMEOUT_MS));
+    expect(messageType(refusal!)).toBe(2);
+    expect(decodeHostUint32(refusal!, 16) | 0).toBe(-ENODEV);
+  });
+
+  it("one at a time; the time that is over is an error, and the socket goes on", async () => {
+    const asked = socket();
+    const waiting = asked.exchange(getLink(1, 1), 2, 1 << 20, 60);
+    const busy = expect.objectContaining({ name: "KernelError", code: "VERDICTD_NETLINK" });
+    expect(() => asked.exchange(getLink(3, 1), 3, 1, TIMEOUT_MS)).toThrow(busy);
+    expect(() => asked.request(getLink(3, 1), [3], TIMEOUT_MS)).toThrow(busy);
+    await expect(waiting).rejects.toMatchObject({ name: "KernelError", errno: ETIMEDOUT });
+    expect(linkNames(asked.request(getLink(3, 1, NetlinkFlag.ack), [3], TIMEOUT_MS))).toEqual(["lo"]);
+  });
+
+  it("closed meanwhile, the socket closes when it ends; a closed one refuses", async () => {
+    const before = openFiles();
+    const asked = new addon.NetlinkSocket(NETLINK_ROUTE);
+    const waiting = asked.exchange(getLink(1, 1), 2, 1 << 20, 30);
+    asked.close();
+    asked.close();
+    await expect(waiting).rejects.toMatchObject({ errno: ETIMEDOUT });
+    expect(openFiles()).toBe(before);
+    expect(() => asked.exchange(getLink(3, 1), 3, 1, TIMEOUT_MS)).toThrow(
+      expect.objectContaining({ code: "VERDICTD_NETLINK" }),
+    );
+  });
+
+  it.each([
+    ["nothing", []],
+    ["a string for bytes", ["x", 1, 1, 1]],
+    ["a sequence that is no number", [new Uint8Array(16), "1", 1, 1]],
+    ["no time", [new Uint8Array(16), 1, 1]],
+  ])("%s is refused", (_name, args) => {
+    const asked = socket();
+    expect(() => asked.exchange(...(args as unknown as Parameters<NetlinkSocket["exchange"]>))).toThrow(TypeError);
+  });
+});
+
 describe("failures", () => {
   it("no answer is an error when the time is over, not before, and the socket goes on", () => {
     const asked = socket();
