@@ -111,7 +111,12 @@ export class Agent {
     this.#datapath = this.#startDatapath(update.patches);
     await this.#datapath.bound();
 
-    const firewall = new Firewall(addon);
+    const firewall = new Firewall(addon, (error) =>
+      this.#log.error(
+        { err: error },
+        "flows that a change concerns could not be looked for: they stay with the engine",
+      ),
+    );
     this.#firewall = firewall;
     this.#hadRules = await firewall.hasTable();
     if (!this.#hadRules) firewall.forgetSwitches();

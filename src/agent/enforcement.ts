@@ -3,9 +3,8 @@
  * removed put back in between.
  *
  * ```
- *  a change of few addresses   workers switch → addresses in, denials forgotten → flows of those addresses undecided
- *                              → addresses out
- *  any other change            the next epoch's value swept → workers switch → addresses in → epoch → addresses out
+ *  a change of few addresses   workers switch → addresses in and out, flows of those addresses undecided
+ *  any other change            the next epoch's value swept → workers switch → addresses in and out, epoch
  * ```
  *
  * Workers first: from their answer on, no verdict of the policies before is on its way (DESIGN of epochs:
@@ -145,14 +144,12 @@ export class Enforcement {
     const isWide = isAgain || affected === "all";
     // A number is never given twice, also to a change that fails: packets may carry it already.
     if (isWide) this.#generation++;
-    if (isWide) firewall.sweepEpoch(this.#generation);
+    if (isWide) await firewall.sweepEpoch(this.#generation);
     await datapath.useProgram(update.patches, epochBits(this.#generation));
-    firewall.clearHeld(newOwners);
     if (isWide) {
-      await firewall.changeEpoch(this.#generation, { managed, output });
+      await firewall.changeEpoch(this.#generation, { managed, output }, newOwners);
     } else {
-      await firewall.changeAddresses({ managed, output });
-      firewall.resetFlows(affected);
+      await firewall.changeAddresses({ managed, output }, { reviewed: affected, renewed: newOwners });
     }
     bridges.follow(managed);
     if (interfaces !== null) {

@@ -5,7 +5,8 @@
 import { KernelError } from "./error.ts";
 import type { Link } from "./links.ts";
 import type { MessageBuilder, NetlinkClient } from "./netlink-client.ts";
-import { rehearsal, replaceNumbers, switchTable } from "./nf-tables.ts";
+import { hostUint32 } from "./netlink-message.ts";
+import { rehearsal, replaceElements, switchTable } from "./nf-tables.ts";
 import { type BridgeRules, renderBridgeTable } from "./ruleset-bridge.ts";
 import type { TableState } from "./table-watch.ts";
 
@@ -51,7 +52,13 @@ export class BridgeTable {
     const after = rulesFor(bridges, links);
     const isSamePorts = String(after.otherPorts) === String(before.otherPorts);
     commit("drop frames with stacked tags on bridges", [
-      ...(isSamePorts ? [] : replaceNumbers("bridge", "other_ports", after.otherPorts)),
+      ...(isSamePorts
+        ? []
+        : replaceElements(
+            "bridge",
+            "other_ports",
+            after.otherPorts.map((port) => hostUint32(port)),
+          )),
       ...(after.isOn === before.isOn ? [] : [switchTable("bridge", after.isOn)]),
     ]);
     this.#rules = after;

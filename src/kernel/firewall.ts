@@ -1,122 +1,108 @@
 /**
- * The kernel's side of enforcement: the table, its sets and its epoch, our bits in connection tracking, and the bridges
+ * The kernel's side of enforcement: the tables, their sets and epoch, our bits in connection tracking, and the bridges
  * that are filtered. One for each network namespace.
  *
  * Order is the caller's, and it matters:
  *
  * - Start: bind the queues, `install`, `clearDecisions`, `publishEpoch`.
- * - A change: `sweepEpoch(next)`, workers switch programs, `addAddresses`, `publishEpoch(next)`, `removeAddresses`.
+ * - A change of everything: `sweepEpoch(next)`, workers switch programs, `changeEpoch(next)`. A change of some addresses:
+ *   workers switch programs, `changeAddresses`.
  *   The engine knows a policy before the kernel asks for it; an address is judged before it's trusted.
  * - Meanwhile: `isIntact`, and `restore` where it isn't; never while another of these is under way.
  * - Stop: `remove` or `keep`, then verdicts for everything queued, then close the queues, then `close`.
  *
- * All that return no promise block, for microseconds where nothing is listed.
+ * What returns no promise blocks, for microseconds where nothing is listed. What returns one doesn't, however many flows
+ * there are.
  */
 
-import type { AddressChange, AddressDelta } from "../model/address-change.ts";
+import type { AddressChange } from "../model/address-change.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
 import { epochBits } from "../model/epoch.ts";
-import { type Address, addressKey, Family } from "../net/address.ts";
+import type { Address } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
+import { AddressSet } from "./address-set.ts";
 import { Bridges } from "./bridge.ts";
 import { bridgesToEnforce } from "./bridge-choice.ts";
 import { BridgeTable } from "./bridge-table.ts";
-import { Conntrack } from "./conntrack.ts";
-import { KernelError } from "./error.ts";
+import { Conntrack, type FlowChanges, noFlowChanges } from "./conntrack.ts";
+import {
+  emptyChange,
+  FilterTable,
+  type FirewallConfig,
+  noDelta,
+  type SetName,
+  setNames,
+  type TableChange,
+} from "./filter-table.ts";
+import { FlowReview } from "./flow-review.ts";
 import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
-import { type MessageBuilder, NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
-import { addElements, batch, deleteElements, deleteTable, flushSet, replaceEpoch } from "./nf-tables.ts";
-import { applyRuleset, listObjects, listTimeouts, type NftObject } from "./nft.ts";
-import { replaceQueueRule } from "./queue-rule.ts";
-import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
-import {
-  bridgeCounters,
-  QUEUE_CHAIN,
-  type RuleCounter,
-  type RulesetConfig,
-  ruleCounters,
-  TABLE,
-  TABLE_NAME,
-  type TableFamily,
-} from "./ruleset-config.ts";
-import { denialSetNames } from "./ruleset-denials.ts";
-import { renderSourceElements, sourceSetSizes } from "./ruleset-source-check.ts";
+import { NetlinkClient, NetlinkProtocol } from "./netlink-client.ts";
+import { hasTable, type RuleCounts, RuleTables, readCounters } from "./rule-tables.ts";
 import { bindSources } from "./source-binding.ts";
 import { SwitchMemory } from "./switch-memory.ts";
-import { type Shape, type TableState, TableWatch } from "./table-watch.ts";
 
-export type FirewallConfig = Omit<RulesetConfig, "epoch">;
+export type { FirewallConfig, RuleCounts };
+
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
-export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
-/** What the two sets gain and lose. */
-export type AddressSetChanges = Readonly<Record<keyof AddressSets, AddressChange>>;
-/** Packets and bytes since the table was made. */
-export type RuleCounts = Readonly<Record<RuleCounter, { readonly packets: number; readonly bytes: number }>>;
-
-const ENOENT = 2;
-/** The kernel has no tables of that family. */
-const EOPNOTSUPP = 95;
-/** Messages of one transaction: each is 28 KiB at most, a socket's send buffer 200 KiB. */
-const MESSAGES_OF_BATCH = 5;
-const setNames = ["managed", "output"] as const;
-type SetName = (typeof setNames)[number];
+export type AddressSetChanges = Readonly<Record<SetName, AddressChange>>;
 
 export class Firewall {
   readonly #netfilter: NetlinkClient;
   readonly #route: NetlinkClient;
   readonly #bridges: Bridges;
   readonly #bridgeTable: BridgeTable;
-  readonly #watch: TableWatch;
+  readonly #tables: RuleTables;
+  readonly #conntrack: Conntrack;
+  readonly #review: FlowReview;
   readonly #pins: ForwardingPins;
   readonly #switches = new SwitchMemory();
-  #installed: Installed | null = null;
+  #installed: FilterTable | null = null;
+  /** The epoch nibble that no flow has: swept ahead of time. */
+  #swept: { readonly nibble: number; readonly done: Promise<number> } | null = null;
 
-  constructor(addon: Pick<Addon, "NetlinkSocket">) {
+  /** `onSearchFailure`: flows of changed addresses could not be looked for; they visit the engine until they are. */
+  constructor(addon: Pick<Addon, "NetlinkSocket">, onSearchFailure: (error: unknown) => void = () => {}) {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
     this.#bridges = new Bridges(this.#route, this.#switches);
     this.#bridgeTable = new BridgeTable(this.#netfilter);
-    this.#watch = new TableWatch(this.#netfilter);
+    this.#tables = new RuleTables(this.#netfilter, this.#bridgeTable);
+    this.#conntrack = new Conntrack(addon);
+    this.#review = new FlowReview({
+      conntrack: this.#conntrack,
+      commit: (operation, groups) => this.#tables.commit(operation, groups),
+      onFailure: onSearchFailure,
+    });
     this.#pins = new ForwardingPins(this.#route);
   }
 
   /**
-   * Makes the table, or replaces one that an earlier run left, with nothing decided: from the moment it's there, every
-   * packet of a managed address is diverted. The queue rule comes first, so that none is lost on the way; the rest is
-   * one transaction, so that a table that was left to keep flows closed never stops doing so.
+   * Makes the tables, or replaces those that an earlier run left, with nothing decided: from the moment they're there,
+   * every packet of a managed address is diverted.
    */
   async install(config: FirewallConfig): Promise<void> {
-    await this.#make(config, 0);
+    await this.#tables.make({ ...config, epoch: 0 });
+    this.#adopt(new FilterTable({ ...config, epoch: 0 }), noFlowChanges);
   }
 
   /**
-   * Whether the tables are still as we made them and keep them. Costs one question where nobody's rules have changed;
-   * throws KernelError where the kernel can't be asked.
+   * Whether the tables are still as we made them and keep them. Costs one question where nobody else's rules have
+   * changed; throws KernelError where the kernel can't be asked.
    */
   isIntact(): boolean {
-    const installed = this.#get();
-    return this.#watch.isIntact(() => {
-      const bridge = this.#bridgeTable.state;
-      const states: [TableFamily, TableState][] = [["inet", { isOn: true, sets: setSizes(installed) }]];
-      return new Map(bridge === null ? states : [...states, ["bridge", bridge]]);
-    });
+    return this.#tables.areIntact(this.#get());
   }
 
-  /** Makes the table again with what it had, the epoch included: what is decided stays decided. */
+  /** Makes the tables again with what they had, the epoch included: what is decided stays decided. */
   async restore(): Promise<void> {
-    const { config, epochNibble, managed, output } = this.#get();
-    const present = {
-      managed: config.managed === "all" ? config.managed : [...managed.values()],
-      output: config.output === "all" ? config.output : [...output.values()],
-    };
-    await this.#make({ ...config, ...present }, epochNibble);
+    await this.#tables.make(this.#get().config);
   }
 
   /** Whether a table of ours is there, this run's or an earlier one's. */
-  async hasTable(): Promise<boolean> {
-    return (await listObjects("chains")).some((chain) => isOurs(chain));
+  hasTable(): Promise<boolean> {
+    return hasTable();
   }
 
   /** No earlier run left anything here: bridges are as their owner has them. */
@@ -124,47 +110,48 @@ export class Firewall {
     this.#switches.clear();
   }
 
-  /** Forgets what flows from and to these addresses were admitted for. Returns how many there were. */
-  clearHeld(addresses: readonly Address[]): number {
-    return this.#conntrack().clearHeld(addresses);
-  }
-
-  /** Makes the flows from and to these addresses undecided. Returns how many there were. */
-  resetFlows(addresses: readonly Address[]): number {
-    return this.#conntrack().clearDecisionsOf(addresses);
-  }
-
   /** Makes all flows undecided. Returns how many there were. */
-  clearDecisions(): number {
-    return this.#conntrack().clearDecisions();
-  }
-
-  /** Makes the flows undecided that were decided in the epoch which last had this number's nibble. */
-  sweepEpoch(epoch: number): number {
-    return this.#conntrack().sweepEpoch(epochBits(epoch));
+  clearDecisions(): Promise<number> {
+    return this.#conntrack.clearDecisions();
   }
 
   /**
-   * From here on, flows decided in this epoch are the kernel's, and all others are asked about again; denied attempts
-   * are forgotten.
+   * Makes the flows undecided that were decided in the epoch which last had this number's nibble. For the one that comes
+   * after the epoch in force that is done ahead of time.
    */
-  publishEpoch(epoch: number): void {
-    const installed = this.#get();
-    const messages = [...replaceEpoch(installed.config.mark, epochBits(epoch)), ...flushDenials()];
-    this.#commit("publish the epoch", messages);
-    installed.epochNibble = epochBits(epoch);
-  }
-
-  /** Diverts other addresses than before; denied attempts are forgotten. */
-  async changeAddresses(change: AddressSetChanges): Promise<void> {
-    await this.#changeSets(change, this.#get().epochNibble, flushDenials());
-  }
-
-  /** The same, and from here on only flows decided in this epoch are the kernel's, in the same transaction. */
-  async changeEpoch(epoch: number, change: AddressSetChanges): Promise<void> {
+  async sweepEpoch(epoch: number): Promise<void> {
     const nibble = epochBits(epoch);
-    await this.#changeSets(change, nibble, [...replaceEpoch(this.#get().config.mark, nibble), ...flushDenials()]);
-    this.#get().epochNibble = nibble;
+    if (nibble === this.#get().epoch) throw new RangeError(`the nibble of epoch ${epoch} is in force`);
+    if (this.#swept?.nibble !== nibble) this.#sweep(nibble);
+    try {
+      await this.#swept?.done;
+    } catch (error) {
+      this.#swept = null;
+      throw error;
+    }
+  }
+
+  /** From here on, flows decided in this epoch are the kernel's, and all others are asked about again. */
+  publishEpoch(epoch: number): void {
+    this.#enforce(emptyChange(epochBits(epoch)));
+  }
+
+  /**
+   * Diverts other addresses than before, has the flows of some judged again, and forgets denied attempts (NP-73), in one
+   * transaction: in force when it resolves. Connection tracking is searched for those flows afterwards (`settled`).
+   */
+  async changeAddresses(sets: AddressSetChanges, flows: FlowChanges): Promise<void> {
+    await this.#change(sets, flows, this.#get().epoch);
+  }
+
+  /** The same, and from here on only flows decided in this epoch are the kernel's; some addresses are somebody else's. */
+  async changeEpoch(epoch: number, sets: AddressSetChanges, renewed: readonly Address[]): Promise<void> {
+    await this.#change(sets, { ...noFlowChanges, renewed }, epochBits(epoch));
+  }
+
+  /** Resolves when connection tracking has been searched for all that changed; with the number of flows found. */
+  settled(): Promise<number> {
+    return this.#review.settled();
   }
 
   /**
@@ -172,8 +159,8 @@ export class Firewall {
    * only these of the managed addresses are looked at.
    */
   bridgesCarrying(named: readonly string[], among?: readonly Address[]): readonly string[] {
-    const { config, managed } = this.#get();
-    const addresses = config.managed === "all" ? config.managed : (among ?? [...managed.values()]);
+    const table = this.#get();
+    const addresses = table.isAll("managed") ? "all" : (among ?? table.managed);
     return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), addresses, named);
   }
 
@@ -181,7 +168,7 @@ export class Firewall {
   enforceBridges(names: readonly string[]): readonly string[] {
     const missing = this.#bridges.enforce(names);
     this.#bridgeTable.enforce(this.#bridges.enforced, listLinks(this.#route), (operation, messages) =>
-      this.#commit(operation, messages),
+      this.#tables.commit(operation, [messages]),
     );
     return missing;
   }
@@ -199,56 +186,41 @@ export class Firewall {
    * Checks, on the bridges that are enforced, that interfaces send and receive with their own addresses (SG-94), as far
    * as their hardware addresses are known by now, and keeps the bridges from forgetting those of managed endpoints.
    */
-  async checkSources(interfaces: readonly NetworkInterface[]): Promise<void> {
-    const installed = this.#get();
+  checkSources(interfaces: readonly NetworkInterface[]): void {
+    const table = this.#get();
     const bridges = this.#bridges.enforced;
-    if (bridges.length === 0 && installed.sourceText === "") return;
+    if (bridges.length === 0 && table.sizes.get("checked_bridges") === 0) return;
     const neighbours = listNeighbours(this.#route).filter((n) => bridges.includes(n.linkIndex));
     const forwarding = listForwarding(this.#route);
     const check = bindSources(interfaces, bridges, neighbours, forwarding);
-    const managed = neighbours.filter(
-      (n) => installed.config.managed === "all" || installed.managed.has(addressKey(n.address)),
-    );
-    const macs = new Set([...managed, ...check.bindings].map(({ mac }) => mac));
-    this.#pins.pin(macs, bridges, forwarding);
-    if (installed.config.knobs.sourceDestCheck === "off") return;
-    const text = renderSourceElements(TABLE, check);
-    if (text === installed.sourceText) return;
-    await applyRuleset(text);
-    if (this.#installed !== installed) return;
-    this.#installed = { ...installed, config: { ...installed.config, sourceCheck: check }, sourceText: text };
+    const managed = neighbours.filter(({ address }) => table.manages(address));
+    this.#pins.pin(new Set([...managed, ...check.bindings].map(({ mac }) => mac)), bridges, forwarding);
+    if (!table.checksSources) return;
+    this.#tables.commit("check sources", [table.describeSourceCheck(check)]);
+    table.noteSourceCheck(check);
   }
 
-  async counters(): Promise<RuleCounts> {
-    const listed = await listObjects("counters");
-    const count = (family: TableFamily, name: string): { packets: number; bytes: number } => {
-      const found = listed.find((counter) => isOurs(counter, family) && counter.name === name);
-      return { packets: found?.packets ?? 0, bytes: found?.bytes ?? 0 };
-    };
-    return Object.fromEntries([
-      ...Object.keys(ruleCounters).map((name) => [name, count("inet", name)]),
-      ...Object.keys(bridgeCounters).map((name) => [name, count("bridge", name)]),
-    ]) as RuleCounts;
+  counters(): Promise<RuleCounts> {
+    return readCounters();
   }
 
   /**
-   * Takes everything of ours out of the kernel: table, ct-mark bits, bridge flags. Each is tried even where another
+   * Takes everything of ours out of the kernel: tables, ct-mark bits, bridge flags. Each is tried even where another
    * fails; the last failure is thrown. May be called twice.
    */
-  remove(): void {
-    const installed = this.#installed;
-    this.#installed = null;
+  async remove(): Promise<void> {
+    const wasInstalled = this.#installed !== null;
+    this.keep();
     try {
-      for (const family of ["inet", "bridge"] as const) this.#removeTable(family);
+      this.#tables.remove();
     } finally {
       try {
-        if (installed !== null) new Conntrack(this.#netfilter, installed.config.mark).clearAll();
+        this.#pins.restore();
       } finally {
         try {
-          this.#pins.restore();
-        } finally {
-          this.#bridgeTable.forget();
           this.#bridges.restore();
+        } finally {
+          if (wasInstalled) await this.#conntrack.clearAll();
         }
       }
     }
@@ -257,159 +229,64 @@ export class Firewall {
   /** Leaves everything in force without us (`onStop=keep`): what is decided goes on, what isn't is dropped. */
   keep(): void {
     this.#installed = null;
+    this.#review.stop();
   }
 
   /** Closes the sockets; the kernel keeps what it has. May be called twice. */
   close(): void {
     this.#netfilter.close();
     this.#route.close();
+    this.#conntrack.close();
   }
 
-  async #make(config: FirewallConfig, epochNibble: number): Promise<void> {
-    await applyRuleset(renderQueueChain({ ...config, epoch: epochNibble }));
-    if (!config.useNativeQueue) {
-      this.#commit("install the queue rule", replaceQueueRule(config.queue, config.knobs.bypass === "accept"));
-    }
-    await this.#rebuild(config, epochNibble);
-  }
-
-  async #rebuild(config: FirewallConfig, epochNibble: number): Promise<void> {
-    const text = renderRuleset({ ...config, epoch: epochNibble }, await findLeftover());
-    const bridgeText = this.#bridgeTable.render();
-    await applyRuleset(text + bridgeText);
-    this.#installed = {
-      config,
-      epochNibble,
-      managed: addressMap(config.managed),
-      output: addressMap(config.output),
-      sourceText: config.sourceCheck ? renderSourceElements(TABLE, config.sourceCheck) : "",
-    };
-    const shapes = new Map<TableFamily, Shape>([["inet", shapeOf(text)]]);
-    if (bridgeText !== "") shapes.set("bridge", shapeOf(bridgeText));
-    if (!this.#watch.adopt(shapes)) {
-      const message = `somebody else changed our rules (table ${TABLE}) while they were made`;
-      throw new KernelError("VERDICTD_RULES_CHANGED", "install the rules", 0, message);
-    }
-  }
-
-  /** What is added comes before `also`, what is removed after it; all of it is one transaction, unless it's huge. */
-  async #changeSets(change: AddressSetChanges, epochNibble: number, also: readonly MessageBuilder[]): Promise<void> {
-    const installed = this.#get();
-    const { config } = installed;
-    if (setNames.some((name) => (change[name] === "all") !== (config[name] === "all"))) {
-      // "All packets" is another shape of the chains, not a set.
-      const target = (name: SetName): AddressSets[SetName] => {
-        const wanted = change[name];
-        return wanted === "all" ? wanted : [...applyDelta(installed[name], wanted).values()];
-      };
-      await this.#rebuild({ ...config, managed: target("managed"), output: target("output") }, epochNibble);
+  async #change(sets: AddressSetChanges, flows: FlowChanges, epoch: number): Promise<void> {
+    const table = this.#get();
+    if (setNames.every((name) => (sets[name] === "all") === table.isAll(name))) {
+      const deltaOf = (name: SetName) => (sets[name] === "all" ? noDelta : sets[name]);
+      this.#enforce({ managed: deltaOf("managed"), output: deltaOf("output"), flows, epoch });
       return;
     }
-    const added = setNames.flatMap((name) => setMessages(name, deltaOf(change[name]).added, addElements));
-    const removed = setNames.flatMap((name) => setMessages(name, deltaOf(change[name]).removed, deleteElements));
-    const messages = [...added, ...also, ...removed];
-    for (let at = 0; at < messages.length; at += MESSAGES_OF_BATCH) {
-      this.#commit("enforce a change", messages.slice(at, at + MESSAGES_OF_BATCH));
-    }
-    for (const name of setNames) applyDelta(installed[name], deltaOf(change[name]));
+    // "All packets" is another shape of the chains, not a set.
+    const target = (name: SetName): readonly Address[] | "all" => {
+      const change = sets[name];
+      if (change === "all") return change;
+      const set = new AddressSet(name, table[name] === "all" ? [] : table[name]);
+      set.insert(change.added);
+      set.delete(change.removed);
+      return set.addresses;
+    };
+    const rebuilt = new FilterTable({ ...table.config, managed: target("managed"), output: target("output") });
+    const change = { ...emptyChange(epoch), flows };
+    rebuilt.note(change);
+    await this.#tables.rebuild(rebuilt.config);
+    this.#adopt(rebuilt, rebuilt.flows);
   }
 
-  #commit(operation: string, messages: readonly MessageBuilder[]): void {
-    if (messages.length === 0) return;
-    this.#watch.during(() => this.#netfilter.request(operation, batch(messages)));
+  /** What the kernel refuses is nowhere noted. */
+  #enforce(change: TableChange): void {
+    const table = this.#get();
+    this.#tables.commit("enforce a change", table.describe(change));
+    table.note(change);
+    this.#adopt(table, change.flows);
   }
 
-  #removeTable(family: TableFamily): void {
-    const { errors } = this.#netfilter.tryRequest(batch([deleteTable(family)]));
-    const failure = errors.find(({ errno }) => errno !== ENOENT && errno !== EOPNOTSUPP);
-    if (failure) throw netlinkFailure(`remove the table ${family} ${TABLE_NAME}`, failure);
+  #adopt(table: FilterTable, flows: FlowChanges): void {
+    this.#installed = table;
+    this.#conntrack.useLayout(table.mark);
+    this.#review.begin(table, flows);
+    const next = epochBits(table.epoch + 1);
+    if (table.epoch !== 0 && this.#swept?.nibble !== next) this.#sweep(next);
   }
 
-  #conntrack(): Conntrack {
-    return new Conntrack(this.#netfilter, this.#get().config.mark);
+  #sweep(nibble: number): void {
+    const done = this.#conntrack.sweepEpoch(nibble);
+    // Whoever needs it is told, and nobody else.
+    done.catch(() => {});
+    this.#swept = { nibble, done };
   }
 
-  #get(): Installed {
+  #get(): FilterTable {
     if (this.#installed === null) throw new TypeError("the firewall isn't installed");
     return this.#installed;
   }
-}
-
-interface Installed {
-  readonly config: FirewallConfig;
-  epochNibble: number;
-  readonly managed: Map<string, Address>;
-  readonly output: Map<string, Address>;
-  /** What the sets of the source check hold; the empty string before they hold anything. */
-  readonly sourceText: string;
-}
-
-/** What the table holds now, without the queue chain. */
-async function findLeftover(): Promise<Leftover> {
-  const names = (objects: readonly NftObject[]): readonly string[] =>
-    objects.filter((object) => isOurs(object)).map(({ name }) => name);
-  const chains = names(await listObjects("chains"));
-  return {
-    chains: chains.filter((name) => name !== QUEUE_CHAIN),
-    sets: names(await listObjects("sets")),
-    // Counters of ours go on counting.
-    counters: names(await listObjects("counters")).filter((name) => !Object.hasOwn(ruleCounters, name)),
-    timeouts: chains.length === 0 ? [] : (await listTimeouts(TABLE_NAME)).map(({ name }) => name),
-  };
-}
-
-function isOurs(object: NftObject, family: TableFamily = "inet"): boolean {
-  return object.family === family && object.table === TABLE_NAME;
-}
-
-function flushDenials(): readonly MessageBuilder[] {
-  return denialSetNames.map((name) => flushSet("inet", name));
-}
-
-function setSizes({ config, epochNibble, managed, output }: Installed): ReadonlyMap<string, number> {
-  const count = (family: Family, addresses: ReadonlyMap<string, Address>): number =>
-    [...addresses.values()].filter((address) => address.family === family).length;
-  return new Map([
-    ["epoch", epochNibble === 0 ? 0 : 1],
-    ["managed4", config.managed === "all" ? 0 : count(Family.ipv4, managed)],
-    ["managed6", config.managed === "all" ? 0 : count(Family.ipv6, managed)],
-    ["output4", config.output === "all" ? 0 : count(Family.ipv4, output)],
-    ["output6", config.output === "all" ? 0 : count(Family.ipv6, output)],
-    ...sourceSetSizes(config),
-  ]);
-}
-
-function addressMap(addresses: readonly Address[] | "all"): Map<string, Address> {
-  return new Map(addresses === "all" ? [] : addresses.filter(isInSet).map((address) => [addressKey(address), address]));
-}
-
-/** An endpoint without an address can't be met on the wire. */
-function isInSet(address: Address): boolean {
-  return address.family !== Family.none;
-}
-
-/** Changes the map and returns it. */
-function applyDelta(set: Map<string, Address>, { added, removed }: AddressDelta): Map<string, Address> {
-  for (const address of removed) set.delete(addressKey(address));
-  for (const address of added) if (isInSet(address)) set.set(addressKey(address), address);
-  return set;
-}
-
-const nothing: AddressDelta = { added: [], removed: [] };
-
-function deltaOf(change: AddressChange): AddressDelta {
-  return change === "all" ? nothing : change;
-}
-
-function setMessages(
-  name: SetName,
-  addresses: readonly Address[],
-  encode: (set: string, addresses: readonly Address[]) => readonly MessageBuilder[],
-): readonly MessageBuilder[] {
-  return ([Family.ipv4, Family.ipv6] as const).flatMap((family) =>
-    encode(
-      `${name}${family}`,
-      addresses.filter((address) => address.family === family),
-    ),
-  );
 }

@@ -22,6 +22,7 @@ export const Message = {
   newRule: 6,
   getRule: 7,
   deleteRule: 8,
+  getSet: 10,
   newSetElement: 12,
   getSetElement: 13,
   deleteSetElement: 14,
@@ -41,6 +42,8 @@ export const NFTA_CHAIN_POLICY = 5;
 export const NFTA_RULE_CHAIN = 2;
 export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
+/** Since Linux 6.16. */
+export const NFTA_SET_COUNT = 20;
 export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 export const NFTA_SET_ELEM_KEY = 1;
 export const NFTA_LIST_ELEM = 1;

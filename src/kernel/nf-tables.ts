@@ -9,14 +9,17 @@ import type { MarkLayout } from "../model/mark.ts";
 import { type Address, Family, toBytes } from "../net/address.ts";
 import type { MessageBuilder, Silent } from "./netlink-client.ts";
 import {
-  encodeAttribute,
+  align,
   encodeMessage,
   encodeNested,
   encodeNfgenmsg,
   encodeString,
   encodeUint32,
   hostUint32,
+  isLittleEndian,
   NetlinkFlag,
+  NLA_F_NESTED,
+  NLA_HDRLEN,
 } from "./netlink-message.ts";
 import {
   Message,
@@ -59,18 +62,21 @@ export function deleteElements(set: string, addresses: readonly Address[]): read
   return elementMessages("inet", Message.deleteSetElement, set, addresses.map(addressKeyBytes));
 }
 
-/** Empties the set `epoch` and puts this nibble in; 0 leaves it empty: then nothing counts as decided. */
-export function replaceEpoch(layout: MarkLayout, epochNibble: number): readonly MessageBuilder[] {
-  return replaceNumbers("inet", "epoch", epochNibble === 0 ? [] : [(epochNibble << layout.shift) >>> 0]);
+/** Empties a set of epochs and puts this nibble in; 0 leaves it empty: then nothing counts as decided. */
+export function replaceEpoch(
+  layout: MarkLayout,
+  epochNibble: number,
+  set: "epoch" | "reviewed_epoch",
+): readonly MessageBuilder[] {
+  return replaceElements("inet", set, epochNibble === 0 ? [] : [hostUint32((epochNibble << layout.shift) >>> 0)]);
 }
 
-/** Empties a set whose elements are numbers of 32 bits in host order, and puts these in. */
-export function replaceNumbers(
+/** Empties a set, and puts these in, each as the kernel has it: numbers of 32 bits in host order. */
+export function replaceElements(
   family: TableFamily,
   set: string,
-  numbers: readonly number[],
+  keys: readonly Uint8Array[],
 ): readonly MessageBuilder[] {
-  const keys = numbers.map((number) => hostUint32(number));
   return [flushSet(family, set), ...elementMessages(family, Message.newSetElement, set, keys)];
 }
 
@@ -100,15 +106,32 @@ function elementMessages(
   const flags = acknowledged | (message === Message.newSetElement ? NetlinkFlag.create : 0);
   const builders: MessageBuilder[] = [];
   for (let at = 0; at < keys.length; at += ELEMENTS_OF_MESSAGE) {
-    const elements = keys
-      .slice(at, at + ELEMENTS_OF_MESSAGE)
-      .map((key) =>
-        encodeNested(NFTA_LIST_ELEM, encodeNested(NFTA_SET_ELEM_KEY, encodeAttribute(NFTA_DATA_VALUE, key))),
-      );
-    const attributes = [encodeString(NFTA_MEMBER, set), encodeNested(NFTA_SET_ELEM_LIST_ELEMENTS, ...elements)];
+    const elements = encodeElements(keys.slice(at, at + ELEMENTS_OF_MESSAGE));
+    const attributes = [encodeString(NFTA_MEMBER, set), encodeNested(NFTA_SET_ELEM_LIST_ELEMENTS, elements)];
     builders.push((sequence) => tableMessage(family, message, flags, sequence, ...attributes));
   }
   return builders;
+}
+
+/** Each key as LIST_ELEM { KEY { VALUE } }: one buffer for all, since there may be a hundred thousand. */
+function encodeElements(keys: readonly Uint8Array[]): Uint8Array {
+  const heads = [NFTA_LIST_ELEM | NLA_F_NESTED, NFTA_SET_ELEM_KEY | NLA_F_NESTED, NFTA_DATA_VALUE];
+  const bytes = new Uint8Array(keys.reduce((sum, key) => sum + heads.length * NLA_HDRLEN + align(key.length), 0));
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const key of keys) {
+    for (let depth = 0; depth < heads.length; depth++) {
+      const inner = heads.length - depth;
+      // The length of the innermost alone may be unaligned.
+      const length = inner === 1 ? NLA_HDRLEN + key.length : inner * NLA_HDRLEN + align(key.length);
+      view.setUint16(at, length, isLittleEndian);
+      view.setUint16(at + 2, heads[depth] as number, isLittleEndian);
+      at += NLA_HDRLEN;
+    }
+    bytes.set(key, at);
+    at += align(key.length);
+  }
+  return bytes;
 }
 
 function frame(type: number): Silent {

@@ -17,8 +17,10 @@ export interface NftMark {
   /** True iff all of these bits are set. */
   packetHas(byte: number): string;
   flowHas(byte: number): string;
-  /** The ct mark carries the epoch that is in force. */
+  /** The ct mark carries the epoch that is in force, and no flow is in review. */
   readonly flowIsDecided: string;
+  /** It carries that epoch, and some flows are in review, perhaps this one. */
+  readonly flowIsInReview: string;
 }
 
 export function nftMark({ shift, mask }: MarkLayout): NftMark {
@@ -34,6 +36,7 @@ export function nftMark({ shift, mask }: MarkLayout): NftMark {
     packetHas: (byte) => `meta mark & ${bits(byte)} == ${bits(byte)}`,
     flowHas: (byte) => `ct mark & ${bits(byte)} == ${bits(byte)}`,
     flowIsDecided: `ct mark & ${bits(markEpochMask)} @epoch`,
+    flowIsInReview: `ct mark & ${bits(markEpochMask)} @reviewed_epoch`,
   };
 }
 

@@ -8,44 +8,21 @@ import { renderTimeoutChains, useTimeouts } from "./flow-timeouts.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
 import { rememberDenial } from "./ruleset-denials.ts";
-import {
-  hookPriorities,
-  isNeighbourDiscovery,
-  matchManaged,
-  matchOutput,
-  passHostErrors,
-  renderChain,
-  renderHook,
-} from "./ruleset-parts.ts";
+import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
 
 const isError = "ct state related meta l4proto { icmp, ipv6-icmp }";
 
 export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[] {
-  return [...concludeChains(config, mark), ...lastChains(config, mark)];
-}
-
-function lastChains(config: RulesetConfig, mark: NftMark): string[] {
-  const pass = `meta mark & ${mark.bits(0xff)} == ${mark.bits(settled)} goto pass`;
-  const chains = hookPriorities(config).map(({ hook, last }) =>
-    renderChain(`${hook}_last`, renderHook(hook, last), [
-      pass,
-      "meta pkttype != host accept",
-      `${isNeighbourDiscovery} accept`,
-      ...(hook === "postrouting" ? passHostErrors(hook) : []),
-      ...matchManaged(config, hook, "conclude"),
-      mark.clearPacket,
-    ]),
-  );
-  if (config.hook === "postrouting") return chains;
   return [
-    ...chains,
-    renderChain("output_last", renderHook("output", 20), [
-      pass,
-      `${isNeighbourDiscovery} accept`,
-      ...passHostErrors("output"),
-      ...matchOutput(config, "conclude"),
-      mark.clearPacket,
-    ]),
+    ...concludeChains(config, mark),
+    ...renderBaseChains(config, {
+      place: "last",
+      begin: `meta mark & ${mark.bits(0xff)} == ${mark.bits(settled)} goto pass`,
+      notUnicast: "accept",
+      inOutput: [],
+      target: "conclude",
+      end: [mark.clearPacket],
+    }),
   ];
 }
 
@@ -94,7 +71,7 @@ function deniedRules({ hook, knobs }: RulesetConfig, mark: NftMark): string[] {
   return [
     "counter name judged_deny",
     `${isError} drop`,
-    rememberDenial(mark),
+    ...rememberDenial(mark),
     `meta mark set meta mark & ${mark.bits(0xff & ~(markHeld.sg | markHeld.k8s))}`,
     // The entry stays and remembers the denial: deleting it would let the other side's next packet make a new one, the
     // wrong way round (PL-26).

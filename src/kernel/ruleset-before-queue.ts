@@ -7,45 +7,22 @@ import { ctAccept, markHeld, markIn, markStates } from "../model/mark.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import { QUEUE_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
 import { refuseRemembered } from "./ruleset-denials.ts";
-import {
-  hookPriorities,
-  isNeighbourDiscovery,
-  matchManaged,
-  matchOutput,
-  passHostErrors,
-  renderChain,
-  renderHook,
-} from "./ruleset-parts.ts";
+import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
 
 /** A SYN alone; congestion notification and the like may be with it. */
 const isOpening = "tcp flags & (fin | syn | rst | ack) == syn";
 
 export function renderBeforeQueue(config: RulesetConfig, mark: NftMark): string[] {
-  return [...divertChains(config, mark), ...firstChains(config, mark)];
-}
-
-function firstChains(config: RulesetConfig, mark: NftMark): string[] {
-  const forget = mark.clearPacket;
-  const chains = hookPriorities(config).map(({ hook, first }) =>
-    renderChain(`${hook}_first`, renderHook(hook, first), [
-      forget,
-      "meta pkttype != host goto not_unicast",
-      `${isNeighbourDiscovery} accept`,
-      ...(hook === "postrouting" ? passHostErrors(hook) : []),
-      ...matchManaged(config, hook, "divert"),
-    ]),
-  );
-  // IPVS sends from the output hook what it forwards; there the packets of this host are met in postrouting as well.
-  if (config.hook === "postrouting") return chains;
   return [
-    ...chains,
-    renderChain("output_first", renderHook("output", 10), [
-      forget,
-      `${isNeighbourDiscovery} accept`,
-      ...passHostErrors("output"),
-      `ct state related jump related`,
-      ...matchOutput(config, "divert"),
-    ]),
+    ...divertChains(config, mark),
+    ...renderBaseChains(config, {
+      place: "first",
+      begin: mark.clearPacket,
+      notUnicast: "goto not_unicast",
+      inOutput: ["ct state related jump related"],
+      target: "divert",
+      end: [],
+    }),
   ];
 }
 
@@ -58,19 +35,26 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
       "ip saddr @managed4 fib daddr type { local, unicast } counter name misdelivered drop",
       "ip6 saddr @managed6 fib daddr type { local, unicast } counter name misdelivered drop",
     ]),
+    // What an address's flows were held for isn't told any more where it's somebody else's now.
     renderChain("hand_over", null, [
+      `ct mark & ${mark.bits(markHeld.sg | markHeld.k8s)} == 0 goto ask`,
+      ...["ip saddr @renewed4", "ip daddr @renewed4", "ip6 saddr @renewed6", "ip6 daddr @renewed6"].map(
+        (isRenewed) => `${isRenewed} goto ask`,
+      ),
       `${mark.flowHas(markHeld.sg)} ${mark.setPacket(markHeld.sg)}`,
       `${mark.flowHas(markHeld.k8s)} ${mark.setPacket(markHeld.k8s)}`,
-      "counter name queued",
-      `goto ${QUEUE_CHAIN}`,
+      "goto ask",
     ]),
+    renderChain("ask", null, ["counter name queued", `goto ${QUEUE_CHAIN}`]),
     renderChain("invalid", null, [mark.setPacket(markStates.invalid), "goto hand_over"]),
     renderChain("untracked", null, [mark.setPacket(markStates.untracked), "goto hand_over"]),
     renderChain("midstream", null, [mark.setPacket(markStates.midstream), "goto hand_over"]),
     // An ICMP error has the entry of the flow that it quotes. One about a denied flow dies with it; the others are
     // judged each time: network ACLs have no notion of them (NA-22), and their mark isn't theirs to write.
     renderChain("related_error", null, [
-      `${mark.flowIsDecided} ct mark & ${mark.bits(everyAccept)} == 0 counter name decided_deny drop`,
+      ...[mark.flowIsDecided, mark.flowIsInReview].map(
+        (isDecided) => `${isDecided} ct mark & ${mark.bits(everyAccept)} == 0 counter name decided_deny drop`,
+      ),
       mark.setPacket(markStates.related),
       "goto hand_over",
     ]),
@@ -87,8 +71,7 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
       refuseRemembered,
       mark.setPacket(markIn.queued),
       `ct status dnat ${mark.setPacket(markIn.dnat)}`,
-      "counter name queued",
-      `goto ${QUEUE_CHAIN}`,
+      "goto ask",
     ]),
     renderChain("divert", null, [
       "ct state vmap { invalid : goto invalid, untracked : goto untracked, related : jump related }",
@@ -98,6 +81,19 @@ function divertChains(config: RulesetConfig, mark: NftMark): string[] {
       `ct direction original ${isOpening} goto opening`,
       // Not `ct state established`: UDP in one direction never gets there and would be queued for ever.
       `${mark.flowIsDecided} goto decided`,
+      `${mark.flowIsInReview} goto in_review`,
+      "goto undecided",
+    ]),
+    // The policies of some addresses have changed: until connection tracking has been searched for their flows, none of
+    // these counts as decided. Nobody else's flow is asked about.
+    renderChain("in_review", null, [
+      "ip saddr @reviewed4 goto undecided",
+      "ip daddr @reviewed4 goto undecided",
+      "ip6 saddr @reviewed6 goto undecided",
+      "ip6 daddr @reviewed6 goto undecided",
+      "goto decided",
+    ]),
+    renderChain("undecided", null, [
       "ct state new tcp flags & syn == 0 goto midstream",
       refuseRemembered,
       mark.setPacket(markIn.queued),

@@ -53,4 +53,8 @@ export interface RulesetConfig {
   readonly sourceCheck?: SourceCheck;
   /** Epoch nibble in force, 1–15; 0 for none: then nothing counts as decided. */
   readonly epoch: number;
+  /** Addresses whose flows count as undecided, whatever their ct mark says (flow-review.ts). Absent: none. */
+  readonly reviewed?: readonly Address[];
+  /** Addresses whose flows were held for somebody else. Absent: none. */
+  readonly renewed?: readonly Address[];
 }

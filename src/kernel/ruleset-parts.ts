@@ -19,7 +19,7 @@ export function renderHook(hook: string, priority: number): string {
  * Rules that send packets from or to managed addresses to `target`. All traffic is that with others: what this host says
  * to itself stays out of it.
  */
-export function matchManaged(config: RulesetConfig, hook: HookPriorities["hook"], target: string): string[] {
+function matchManaged(config: RulesetConfig, hook: HookPriorities["hook"], target: string): string[] {
   if (config.managed === "all") return [`${hook === "postrouting" ? "oif" : "iif"} != "lo" goto ${target}`];
   return [
     `ip saddr @managed4 goto ${target}`,
@@ -30,13 +30,15 @@ export function matchManaged(config: RulesetConfig, hook: HookPriorities["hook"]
 }
 
 /** The same for packets that this host sends. */
-export function matchOutput(config: RulesetConfig, target: string): string[] {
+function matchOutput(config: RulesetConfig, target: string): string[] {
   if (config.output === "all") return [`oif != "lo" goto ${target}`];
   return [`ip daddr @output4 goto ${target}`, `ip6 daddr @output6 goto ${target}`];
 }
 
+const outputPriorities = { first: 10, last: 20 } as const;
+
 /** A hook with the priorities of its first and last base chain. */
-export interface HookPriorities {
+interface HookPriorities {
   readonly hook: "forward" | "input" | "postrouting";
   readonly first: number;
   readonly last: number;
@@ -48,7 +50,7 @@ export interface HookPriorities {
  * for this host, and packets to a service are judged once, with the address of the pod (NP-50).
  * Source: linux/netfilter_ipv4.h, net/netfilter/ipvs/ip_vs_core.c.
  */
-export function hookPriorities(config: RulesetConfig): readonly HookPriorities[] {
+function hookPriorities(config: RulesetConfig): readonly HookPriorities[] {
   if (config.hook === "forward") {
     return [
       { hook: "forward", first: 10, last: 20 },
@@ -75,10 +77,51 @@ export const isNeighbourDiscovery = "meta nfproto ipv6 ip6 hoplimit 255 icmpv6 t
  *
  * In postrouting it's the packet without an input interface that is this host's; we send no resets there.
  */
-export function passHostErrors(hook: "output" | "postrouting"): string[] {
+function passHostErrors(hook: "output" | "postrouting"): string[] {
   const errors = ["icmp type { 3, 11, 12 }", "icmpv6 type 1-4"].map(
     (types) =>
       `${hook === "output" ? "" : "iif 0 "}${types} ct state invalid,related,untracked fib saddr type local accept`,
   );
   return hook === "output" ? ["ct state related tcp flags & rst == rst accept", ...errors] : errors;
+}
+
+/** What the base chains before the queue, or those behind it, do with the packets that they look at. */
+export interface BaseRules {
+  readonly place: "first" | "last";
+  readonly begin: string;
+  /** With what isn't for this host's hardware address. */
+  readonly notUnicast: string;
+  /** In output alone, before the addresses are looked at. */
+  readonly inOutput: readonly string[];
+  /** Where packets of managed addresses go. */
+  readonly target: string;
+  readonly end: readonly string[];
+}
+
+/** Both look at the same packets and leave the same alone: what passes the first chain unseen must pass the last one. */
+export function renderBaseChains(config: RulesetConfig, rules: BaseRules): string[] {
+  const { place, begin, notUnicast, inOutput, target, end } = rules;
+  const chains = hookPriorities(config).map(({ hook, [place]: priority }) =>
+    renderChain(`${hook}_${place}`, renderHook(hook, priority), [
+      begin,
+      `meta pkttype != host ${notUnicast}`,
+      `${isNeighbourDiscovery} accept`,
+      ...(hook === "postrouting" ? passHostErrors(hook) : []),
+      ...matchManaged(config, hook, target),
+      ...end,
+    ]),
+  );
+  // IPVS sends from the output hook what it forwards; there the packets of this host are met in postrouting as well.
+  if (config.hook === "postrouting") return chains;
+  return [
+    ...chains,
+    renderChain(`output_${place}`, renderHook("output", outputPriorities[place]), [
+      begin,
+      `${isNeighbourDiscovery} accept`,
+      ...passHostErrors("output"),
+      ...inOutput,
+      ...matchOutput(config, target),
+      ...end,
+    ]),
+  ];
 }

@@ -3,7 +3,8 @@
  * packet changes no flow. A packet that enters by a bridge has the bridge as its interface in this family, so it's the
  * hardware address that says who sent it.
  */
-import { Family, formatAddress } from "../net/address.ts";
+import { type Address, Family, formatAddress, toBytes } from "../net/address.ts";
+import { align, concatBytes, hostUint32 } from "./netlink-message.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
 import { isNeighbourDiscovery, renderChain, renderHook } from "./ruleset-parts.ts";
 import { noSourceCheck, type SourceCheck } from "./source-binding.ts";
@@ -19,9 +20,10 @@ const drop = (counter: string): string => `counter name ${counter} drop`;
 export function renderSourceCheck(config: RulesetConfig): string[] {
   if (config.knobs.sourceDestCheck === "off") return [];
   return [
-    ...Object.entries(elementsOf(config.sourceCheck ?? noSourceCheck)).map(([name, elements]) => {
-      const content = elements.length === 0 ? [] : [`\t\telements = { ${elements.join(", ")} }`];
-      return [`\tset ${name} {`, `\t\ttype ${setTypes[name as SetName]}`, ...content, "\t}"].join("\n");
+    ...sourceSets(config.sourceCheck ?? noSourceCheck).map(({ name, elements }) => {
+      const texts = elements.map(({ text }) => text);
+      const content = texts.length === 0 ? [] : [`\t\telements = { ${texts.join(", ")} }`];
+      return [`\tset ${name} {`, `\t\ttype ${setTypes[name]}`, ...content, "\t}"].join("\n");
     }),
     // A packet of a checked interface with an address of its own.
     renderChain("source_destination", null, [
@@ -49,27 +51,6 @@ export function renderSourceCheck(config: RulesetConfig): string[] {
   ];
 }
 
-/** Replaces the elements of a table that is there, in one transaction. */
-export function renderSourceElements(table: string, check: SourceCheck): string {
-  const lines = Object.entries(elementsOf(check)).flatMap(([name, elements]) => [
-    `flush set ${table} ${name}`,
-    ...(elements.length === 0 ? [] : [`add element ${table} ${name} { ${elements.join(", ")} }`]),
-  ]);
-  return `${lines.join("\n")}\n`;
-}
-
-/** Set name → number of elements; none where the knob is off. */
-export function sourceSetSizes({
-  knobs,
-  sourceCheck,
-}: Pick<RulesetConfig, "knobs" | "sourceCheck">): [string, number][] {
-  if (knobs.sourceDestCheck === "off") return [];
-  return Object.entries(elementsOf(sourceCheck ?? noSourceCheck)).map(([name, elements]) => [
-    name,
-    new Set(elements).size,
-  ]);
-}
-
 const setTypes = {
   checked_bridges: "iface_index",
   checked_macs: "ether_addr",
@@ -78,26 +59,49 @@ const setTypes = {
   owned4: "ipv4_addr",
   owned6: "ipv6_addr",
 } as const;
-type SetName = keyof typeof setTypes;
 
-function elementsOf({ bridges, bindings }: SourceCheck): Record<SetName, readonly string[]> {
-  const bound = (family: Family): string[] =>
-    bindings.flatMap(({ mac, addresses }) =>
-      addresses.filter((a) => a.family === family).map((a) => `${mac} . ${formatAddress(a)}`),
-    );
-  const owned = (family: Family): string[] => [
-    ...new Set(
-      bindings
-        .filter((binding) => binding.isCertain)
-        .flatMap(({ addresses }) => addresses.filter((a) => a.family === family).map(formatAddress)),
-    ),
-  ];
-  return {
-    checked_bridges: bridges.map(String),
-    checked_macs: bindings.map(({ mac }) => mac),
+/** An element as nft writes it, and as the kernel has it: fields of a concatenation begin at multiples of four bytes. */
+interface Element {
+  readonly text: string;
+  readonly key: Uint8Array;
+}
+export interface SourceSet {
+  readonly name: keyof typeof setTypes;
+  /** Each once. */
+  readonly elements: readonly Element[];
+}
+
+/** The sets of the check, all of them. */
+export function sourceSets({ bridges, bindings }: SourceCheck): readonly SourceSet[] {
+  const ofFamily = (addresses: readonly Address[], family: Family): readonly Address[] =>
+    addresses.filter((address) => address.family === family);
+  const bound = (family: Family): Element[] =>
+    bindings.flatMap(({ mac, addresses }) => ofFamily(addresses, family).map((a) => pair(hardware(mac), ip(a))));
+  const owned = (family: Family): Element[] =>
+    bindings.filter((b) => b.isCertain).flatMap(({ addresses }) => ofFamily(addresses, family).map(ip));
+  const sets = {
+    checked_bridges: bridges.map((index) => ({ text: `${index}`, key: hostUint32(index) })),
+    checked_macs: bindings.map(({ mac }) => hardware(mac)),
     bound4: bound(Family.ipv4),
     bound6: bound(Family.ipv6),
     owned4: owned(Family.ipv4),
     owned6: owned(Family.ipv6),
-  };
+  } as const satisfies Record<keyof typeof setTypes, readonly Element[]>;
+  return Object.entries(sets).map(([name, elements]) => ({
+    name: name as keyof typeof setTypes,
+    elements: [...new Map(elements.map((element) => [element.text, element])).values()],
+  }));
+}
+
+function hardware(mac: string): Element {
+  return { text: mac, key: Uint8Array.from(mac.split(":"), (byte) => Number.parseInt(byte, 16)) };
+}
+
+function ip(address: Address): Element {
+  return { text: formatAddress(address), key: Uint8Array.from(toBytes(address)) };
+}
+
+function pair(first: Element, second: Element): Element {
+  const padding = new Uint8Array(align(first.key.length) - first.key.length);
+  return { text: `${first.text} . ${second.text}`, key: concatBytes([first.key, padding, second.key]) };
 }

@@ -52,6 +52,8 @@ export function renderQueueChain(config: RulesetConfig): string {
  */
 export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothingLeft): string {
   const mark = nftMark(config.mark);
+  const epoch = config.epoch === 0 ? [] : [mark.bits(config.epoch)];
+  const isInReview = (config.reviewed ?? []).length > 0;
   return [
     ...leftover.chains.map((name) => `flush chain ${TABLE} ${name}`),
     ...leftover.chains.map((name) => `delete chain ${TABLE} ${name}`),
@@ -62,7 +64,12 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     ...Object.keys(ruleCounters).map((name) => `\tcounter ${name} {\n\t}`),
     ...renderTimeouts(config),
     // A size makes the kernel take its fixed hash, the faster one; while one epoch replaces another there are two.
-    renderSet("epoch", "mark", config.epoch === 0 ? [] : [mark.bits(config.epoch)], 16),
+    renderSet("epoch", "mark", isInReview ? [] : epoch, 16),
+    renderSet("reviewed_epoch", "mark", isInReview ? epoch : [], 16),
+    renderAddressSet("reviewed4", Family.ipv4, config.reviewed ?? []),
+    renderAddressSet("reviewed6", Family.ipv6, config.reviewed ?? []),
+    renderAddressSet("renewed4", Family.ipv4, config.renewed ?? []),
+    renderAddressSet("renewed6", Family.ipv6, config.renewed ?? []),
     renderAddressSet("managed4", Family.ipv4, config.managed),
     renderAddressSet("managed6", Family.ipv6, config.managed),
     renderAddressSet("output4", Family.ipv4, config.output),

@@ -13,12 +13,14 @@ import {
   askElements,
   askGeneration,
   askRules,
+  askSet,
   askTable,
   countElements,
   isSwitchedOn,
   readChains,
   readGeneration,
   readRules,
+  readSetSize,
   readTable,
 } from "./table-messages.ts";
 
@@ -91,10 +93,7 @@ export class TableWatch {
   #isAsAdopted(family: TableFamily, { isOn, sets }: TableState): boolean {
     const table = this.#look(family);
     if (table === null || table.identity !== this.#identities.get(family) || table.isOn !== isOn) return false;
-    return [...sets].every(([set, size]) => {
-      const answers = this.#ask(askElements(family, set));
-      return answers !== null && countElements(answers) === size;
-    });
+    return [...sets].every(([set, size]) => this.#sizeOf(family, set) === size);
   }
 
   #askGeneration(): number {
@@ -114,6 +113,16 @@ export class TableWatch {
     for (const { chain } of readRules(rules)) shape.set(chain, (shape.get(chain) ?? 0) + 1);
     const identity = [...parts, ...readRules(rules)].map((p) => `${p.chain} ${p.identity}`).join("\n");
     return { shape, identity, isOn: isSwitchedOn(table) };
+  }
+
+  /** Null where the set is gone. */
+  #sizeOf(family: TableFamily, set: string): number | null {
+    const description = this.#ask(askSet(family, set));
+    if (description === null) return null;
+    const size = readSetSize(description);
+    if (size !== null) return size;
+    const elements = this.#ask(askElements(family, set));
+    return elements === null ? null : countElements(elements);
   }
 
   /** Null where what is asked about is gone, or changed while it was told. */

@@ -46,6 +46,12 @@ export type Command =
   | ({ readonly op: "changeEpoch"; readonly epoch: number } & Changes)
   | { readonly op: "enforceBridges"; readonly names: readonly string[] }
   | {
+      readonly op: "resetFlows";
+      readonly reviewed?: readonly string[];
+      readonly renewed?: readonly string[];
+      readonly isAwaited?: boolean;
+    }
+  | {
       readonly op:
         | "probe"
         | "stopQueue"
@@ -55,6 +61,7 @@ export type Command =
         | "areBridgesEnforced"
         | "isIntact"
         | "restore"
+        | "isSearching"
         | "links"
         | "addresses"
         | "remove"

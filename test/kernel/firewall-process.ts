@@ -26,6 +26,7 @@ const NF_ACCEPT = 1;
 let queue: QueueSocket | null = null;
 let answer = 0;
 let seen: Seen[] = [];
+let searching: Promise<number> | null = null;
 
 function addresses(texts: readonly string[] | "all"): readonly Address[] | "all" {
   return texts === "all" ? texts : texts.map((text) => parseAddress(text)!);
@@ -109,13 +110,28 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   sweepEpoch: ({ epoch }) => firewall.sweepEpoch(epoch),
   clearDecisions: () => firewall.clearDecisions(),
   changeAddresses: ({ managed, output }) =>
-    firewall.changeAddresses({ managed: changeOf(managed), output: changeOf(output) }),
+    firewall.changeAddresses({ managed: changeOf(managed), output: changeOf(output) }, { reviewed: [], renewed: [] }),
   changeEpoch: ({ epoch, managed, output }) =>
-    firewall.changeEpoch(epoch, { managed: changeOf(managed), output: changeOf(output) }),
+    firewall.changeEpoch(epoch, { managed: changeOf(managed), output: changeOf(output) }, []),
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
   isIntact: () => firewall.isIntact(),
   restore: () => firewall.restore(),
+  resetFlows({ reviewed = [], renewed = [], isAwaited = true }) {
+    return firewall
+      .changeAddresses(
+        { managed: changeOf(), output: changeOf() },
+        { reviewed: addresses(reviewed) as Address[], renewed: addresses(renewed) as Address[] },
+      )
+      .then(() => {
+        const settled = firewall.settled().finally(() => {
+          searching = null;
+        });
+        searching = settled;
+        return isAwaited ? settled : null;
+      });
+  },
+  isSearching: () => searching !== null,
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),
   addresses: () => listAddresses(netlink).map((a) => ({ ...a, address: formatAddress(a.address) })),

@@ -156,12 +156,12 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     await firewall.install({ managed: ["10.0.0.1"] });
     await firewall.ask({ op: "publishEpoch", epoch: 3 });
     await firewall.ask({ op: "changeAddresses", managed: "all", output: { added: ["10.0.0.9"] } });
-    expect(ruleset()).toMatch(/chain forward_first \{[^}]*\t\tgoto divert\n/);
+    expect(ruleset()).toMatch(/chain forward_first \{[^}]*\t\tiif != "lo" goto divert\n/);
     expect(elements("output4")).toEqual(["10.0.0.9"]);
     expect(elements("epoch")).toEqual(["0x03000000"]);
     const back = { managed: { added: ["10.0.0.1"] }, output: { removed: ["10.0.0.9"] } };
     await firewall.ask({ op: "changeAddresses", ...back });
-    expect(ruleset()).not.toMatch(/\t\tgoto divert\n\t\}\n/);
+    expect(ruleset()).not.toContain(`iif != "lo" goto divert`);
     expect([elements("managed4"), elements("output4"), elements("epoch")]).toEqual([["10.0.0.1"], [], ["0x03000000"]]);
   });
 

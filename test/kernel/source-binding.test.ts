@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ForwardingEntry, Neighbour } from "../../src/kernel/neighbours.ts";
-import { renderSourceElements } from "../../src/kernel/ruleset-source-check.ts";
+import { hostUint32 } from "../../src/kernel/netlink-message.ts";
+import { sourceSets } from "../../src/kernel/ruleset-source-check.ts";
 import { bindSources } from "../../src/kernel/source-binding.ts";
 import type { NetworkInterface } from "../../src/model/ec2.ts";
 import { formatAddress, parseAddress } from "../../src/net/address.ts";
@@ -109,11 +110,31 @@ describe("SG-94: whose hardware address it is", () => {
     expect(text).toEqual(expected);
   });
 
-  it("an emptied check empties its sets", () => {
-    expect(renderSourceElements("inet verdictd", { bridges: [], bindings: [] })).toBe(
-      ["checked_bridges", "checked_macs", "bound4", "bound6", "owned4", "owned6"]
-        .map((set) => `flush set inet verdictd ${set}\n`)
-        .join(""),
-    );
+  it("the sets' elements, each once, as nft writes them and as the kernel has them", () => {
+    const own = addresses("10.0.0.1", "10.0.0.1", "fd00::1");
+    const bindings = [
+      { mac: MAC[1], addresses: own, isCertain: true },
+      { mac: MAC[2], addresses: addresses("10.0.0.2"), isCertain: false },
+    ];
+    const sets = sourceSets({ bridges: [5], bindings }).map(({ name, elements }) => [
+      name,
+      ...elements.flatMap(({ text, key }) => [text, Buffer.from(key).toString("hex")]),
+    ]);
+    const v6 = "fd000000000000000000000000000001";
+    expect(sets).toEqual([
+      ["checked_bridges", "5", Buffer.from(hostUint32(5)).toString("hex")],
+      ["checked_macs", MAC[1], "020000000001", MAC[2], "020000000002"],
+      [
+        "bound4",
+        `${MAC[1]} . 10.0.0.1`,
+        "02000000000100000a000001",
+        `${MAC[2]} . 10.0.0.2`,
+        "02000000000200000a000002",
+      ],
+      ["bound6", `${MAC[1]} . fd00::1`, `0200000000010000${v6}`],
+      ["owned4", "10.0.0.1", "0a000001"],
+      ["owned6", "fd00::1", v6],
+    ]);
+    expect(sourceSets({ bridges: [], bindings: [] }).flatMap(({ elements }) => elements)).toEqual([]);
   });
 });
