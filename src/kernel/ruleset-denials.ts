@@ -17,7 +17,8 @@ import { renderChain } from "./ruleset-parts.ts";
 
 /** Of each set. Emptying one costs 0.3 µs an element, before a change is in force. */
 const SIZE = 16_384;
-const TIMEOUT = "60s";
+/** With `bypass=accept` new flows pass soon after the engine is gone, also those that it has denied (PL-10). */
+const timeouts = { drop: "60s", accept: "1s" } as const;
 
 interface DenialSet {
   readonly name: string;
@@ -71,14 +72,14 @@ export function rememberDenial(mark: NftMark): string[] {
   );
 }
 
-export function renderDenialSets(): string[] {
+export function renderDenialSets({ knobs }: Pick<RulesetConfig, "knobs">): string[] {
   return sets.map(({ name, type }) =>
     [
       `\tset ${name} {`,
       `\t\ttype ${type}`,
       `\t\tsize ${SIZE}`,
       "\t\tflags dynamic,timeout",
-      `\t\ttimeout ${TIMEOUT}`,
+      `\t\ttimeout ${timeouts[knobs.bypass]}`,
       "\t}",
     ].join("\n"),
   );

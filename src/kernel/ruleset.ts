@@ -74,7 +74,7 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     renderAddressSet("managed6", Family.ipv6, config.managed),
     renderAddressSet("output4", Family.ipv4, config.output),
     renderAddressSet("output6", Family.ipv6, config.output),
-    ...renderDenialSets(),
+    ...renderDenialSets(config),
     `\tchain ${QUEUE_CHAIN} {\n\t}`,
     ...renderDenialChains(config),
     ...renderSourceCheck(config),
