@@ -25,6 +25,7 @@ import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import type { Readiness } from "../telemetry/readiness.ts";
 import { BridgeKeeper } from "./bridge-keeper.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { ConfigurationError } from "./configuration-error.ts";
 import { Enforcement } from "./enforcement.ts";
 import { describeFileError, InputReport } from "./input-report.ts";
@@ -150,6 +151,7 @@ export class Agent {
         onFatal: (error, areRulesInForce) => this.#onFatal(error, areRulesInForce),
       },
     );
+    collectGarbage();
     this.#listeners.onEvent({ event: "ready", epoch: 1 });
     policy.applied();
     this.#timers.push(

@@ -4,6 +4,7 @@ import { loadAddon } from "../../kernel/addon-loader.ts";
 import { readHostAddresses } from "../../kernel/links.ts";
 import { FileSource } from "../../sources/files/file-source.ts";
 import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
+import { collectGarbage } from "../collect-garbage.ts";
 import { PolicyFeed } from "./policy-feed.ts";
 import type { PolicyMessage, PolicyOptions, PolicyRequest } from "./protocol.ts";
 
@@ -40,5 +41,7 @@ port.on("message", (request: PolicyRequest) => {
   feed.applied();
   if (isWatching) return;
   isWatching = true;
+  // What was read and posted isn't needed any more.
+  collectGarbage();
   source.watch((loaded) => feed.onChange(loaded));
 });
