@@ -28,6 +28,7 @@ export class ClassCache {
   #columns: readonly number[] = [];
   #stamp = 0;
   #count = 0;
+  #isFull = false;
 
   /** Both powers of two; with tuples of more than eight there is room for fewer classes. */
   constructor({ addresses, classes }: { readonly addresses: number; readonly classes: number }) {
@@ -38,16 +39,26 @@ export class ClassCache {
     this.#numberMask = classes * 2 - 1;
   }
 
-  /** Forgets everything. `stamp` is another one than for any program before. */
-  useProgram({ evaluators }: Program, stamp: number): void {
+  /** There was no room for a class. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** `forget` must follow. */
+  useProgram({ evaluators }: Program): void {
     const all = evaluators.map(({ compiled }) => compiled);
     this.#classifiers = all.filter((a, i) => all.findIndex((b) => b.classOf === a.classOf) === i);
     this.#columns = all.map((a) => this.#classifiers.findIndex((b) => b.classOf === a.classOf));
-    this.#stamp = stamp;
-    this.#count = 0;
     // One place behind the last one holds what is looked for.
     const room = Math.floor(this.#tuples.length / Math.max(1, this.#classifiers.length)) - 1;
     this.#most = Math.min(room, this.#numbers.length / 4);
+  }
+
+  /** What bears another stamp isn't there. */
+  forget(stamp: number): void {
+    this.#stamp = stamp;
+    this.#count = 0;
+    this.#isFull = false;
   }
 
   /** For stamps that begin again. */
@@ -122,7 +133,10 @@ export class ClassCache {
       if (isEqualTuple(tuples, joint * width, base, width)) return joint;
       slot = (slot + 1) & this.#numberMask;
     }
-    if (this.#count >= this.#most) return NONE;
+    if (this.#count >= this.#most) {
+      this.#isFull = true;
+      return NONE;
+    }
     const joint = this.#count++;
     numbers[slot * 2] = stamp;
     numbers[slot * 2 + 1] = joint;

@@ -22,7 +22,7 @@ export interface CacheSizes {
   readonly classes: number;
 }
 
-const defaultSizes: CacheSizes = { decisions: 1 << 15, addresses: 1 << 16, classes: 1 << 15 };
+const defaultSizes: CacheSizes = { decisions: 1 << 15, addresses: 1 << 16, classes: 1 << 16 };
 
 /** Words of an entry, which is a cache line: stamp, the key, the decision. */
 const ENTRY = 16;
@@ -63,12 +63,8 @@ export class DecisionCache {
   /** Apart from the question above, which is on the packet path: a function with closures allocates as it is entered. */
   #begin(program: Program): void {
     this.#program = program;
-    if (++this.#stamp > LAST_STAMP) {
-      this.#stamp = 1;
-      this.#entries.fill(0);
-      this.#classes.clear();
-    }
-    this.#classes.useProgram(program, this.#stamp);
+    this.#classes.useProgram(program);
+    this.#forget();
     this.#destinationPorts.use(program.evaluators);
     // An answering packet goes to the flow's source port, and only what judges packets is asked about it.
     this.#sourcePorts.use(program.evaluators.filter((e) => !e.isStateful));
@@ -76,6 +72,16 @@ export class DecisionCache {
       ({ compiled }) => (compiled.reads & Reads.addresses) !== 0 && compiled.relationOf !== undefined,
     );
     this.#related = related.filter((a, i) => related.findIndex((b) => sharesRelation(a.compiled, b.compiled)) === i);
+  }
+
+  /** All at once: what bears another stamp isn't there. */
+  #forget(): void {
+    if (++this.#stamp > LAST_STAMP) {
+      this.#stamp = 1;
+      this.#entries.fill(0);
+      this.#classes.clear();
+    }
+    this.#classes.forget(this.#stamp);
   }
 
   /**
@@ -88,6 +94,11 @@ export class DecisionCache {
     this.#destination = -1;
     const source = this.#classes.find(view.source);
     const destination = this.#classes.find(view.destination);
+    // More classes than there is room for have been seen since: those that are in use now will be seen again.
+    if (this.#classes.isFull) {
+      this.#forget();
+      return false;
+    }
     this.#source = source;
     this.#destination = destination;
     if (source < 0 || destination < 0 || !this.#relate(view)) return false;

@@ -247,10 +247,11 @@ describe("what is remembered", () => {
     evaluators: readonly EvaluatorSeed[],
     flows: readonly Partial<FlowSeed>[],
     decisions = 64,
+    classes = 64,
   ): number {
     let calls = 0;
     const program = programOf(evaluators, () => calls++);
-    const pipeline = new Pipeline(null, new DecisionCache({ decisions, addresses: 64, classes: 64 }));
+    const pipeline = new Pipeline(null, new DecisionCache({ decisions, addresses: 64, classes }));
     const view = createFlowView();
     return flows.filter((row) => {
       const before = calls;
@@ -332,6 +333,15 @@ describe("what is remembered", () => {
         expect(cached).toEqual(plain);
       }
     }
+  });
+
+  test("more classes than there is room for: those in use are remembered again", () => {
+    const evaluators = [{ ...seed, classes: 256 }];
+    // Two classes a flow, and room for four: the first three flows fill it, the third anew each time that it's full.
+    const flows = [1, 3, 5, 1, 3, 5].map((from) => ({ from, to: from + 1 }));
+    expect(countAsked(evaluators, flows, 64, 4)).toBe(6);
+    expect(countAsked(evaluators, [...flows, ...Array(10).fill({ from: 5, to: 6 })], 64, 4)).toBeLessThanOrEqual(8);
+    expect(countAsked(evaluators, flows, 64, 8)).toBe(3);
   });
 
   describe("relations", () => {
