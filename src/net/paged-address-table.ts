@@ -1,13 +1,12 @@
 /**
- * Address → three numbers, and prefix → number: open addressing over paged words, so that one entry costs one entry to
- * change, and readers on other threads look up without a string or an allocation.
+ * Address → three numbers: open addressing over paged words, so that one entry costs one entry to change, and readers on
+ * other threads look up without a string or an allocation.
  *
  * Words 0 to 7 are the head, word 0 the number of slots less one. A slot has eight words: the kind of its key (0: free),
  * the four words of the address, and three values.
  */
-import { type Address, Family } from "./address.ts";
+import type { Address } from "./address.ts";
 import type { PagedWords, WordPages } from "./paged-words.ts";
-import { familyBits, type Prefix, wordMask } from "./prefix.ts";
 
 const headWords = 8;
 const slotWords = 8;
@@ -16,10 +15,11 @@ const smallest = 8;
 
 /** Where the values of the address are, or -1. Never allocates. */
 export function findAddress(table: WordPages, a: Address): number {
-  return find(table, a.family + 1, a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0);
+  return findEntry(table, a.family + 1, a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0);
 }
 
-function find(table: WordPages, kind: number, w0: number, w1: number, w2: number, w3: number): number {
+/** The same of a key of any kind; words are signed. Never allocates. */
+export function findEntry(table: WordPages, kind: number, w0: number, w1: number, w2: number, w3: number): number {
   const mask = table.get(0);
   let at = hash(kind, w0, w1, w2, w3) & mask;
   for (;;) {
@@ -77,7 +77,7 @@ export class PagedAddressTable {
   /** A new address with its values 0 and 1, the first of which isn't 0; false where the address has values already. */
   insert(a: Address, first: number, second: number): boolean {
     const [kind, w0, w1, w2, w3] = [a.family + 1, a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0];
-    if (find(this.#words.view, kind, w0, w1, w2, w3) >= 0) return false;
+    if (findEntry(this.#words.view, kind, w0, w1, w2, w3) >= 0) return false;
     this.reserve(this.#count + 1);
     const at = this.#insert(kind, w0, w1, w2, w3);
     this.#count++;
@@ -86,14 +86,14 @@ export class PagedAddressTable {
     return true;
   }
 
-  getPrefix({ address: a, length }: Prefix): number {
-    const at = find(this.#words.view, prefixKind(a.family, length), a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0);
+  /** Value 0 of a key of the caller's own making: a kind that no address has, and four words. */
+  getKey(kind: number, { w0, w1, w2, w3 }: Address): number {
+    const at = findEntry(this.#words.view, kind, w0 | 0, w1 | 0, w2 | 0, w3 | 0);
     return at < 0 ? 0 : this.#words.get(at);
   }
 
-  /** 0 takes the prefix out. */
-  setPrefix({ address: a, length }: Prefix, to: number): void {
-    this.#set(prefixKind(a.family, length), a.w0 | 0, a.w1 | 0, a.w2 | 0, a.w3 | 0, 0, to);
+  setKey(kind: number, { w0, w1, w2, w3 }: Address, to: number): void {
+    this.#set(kind, w0 | 0, w1 | 0, w2 | 0, w3 | 0, 0, to);
   }
 
   /** Makes room for so many entries at once, which is quicker than growing into them. */
@@ -106,7 +106,7 @@ export class PagedAddressTable {
 
   #set(kind: number, w0: number, w1: number, w2: number, w3: number, value: number, to: number): void {
     const words = this.#words;
-    let at = find(words.view, kind, w0, w1, w2, w3);
+    let at = findEntry(words.view, kind, w0, w1, w2, w3);
     if (at < 0) {
       if (to === 0) return;
       this.reserve(this.#count + 1);
@@ -166,80 +166,5 @@ export class PagedAddressTable {
       const at = this.#insert(entry(i), entry(i + 1), entry(i + 2), entry(i + 3), entry(i + 4));
       for (let value = 0; value < 3; value++) words.set(at + value, entry(i + valueAt + value));
     }
-  }
-}
-
-/** Length and mask; in front of a family's list, from the longest to the shortest, is how many there are. */
-const lengthWords = 5;
-const familyStart = (family: Family): number => (family === Family.ipv4 ? 0 : 1 + 33 * lengthWords);
-
-/** The value of the longest prefix that contains the address, or 0. Never allocates. */
-export function findLongestPrefix(lengths: WordPages, prefixes: WordPages, a: Address): number {
-  if (a.family === Family.none) return 0;
-  const start = familyStart(a.family);
-  const end = start + 1 + lengths.get(start) * lengthWords;
-  for (let at = start + 1; at < end; at += lengthWords) {
-    const found = find(
-      prefixes,
-      prefixKind(a.family, lengths.get(at)),
-      a.w0 & lengths.get(at + 1),
-      a.w1 & lengths.get(at + 2),
-      a.w2 & lengths.get(at + 3),
-      a.w3 & lengths.get(at + 4),
-    );
-    if (found >= 0) return prefixes.get(found);
-  }
-  return 0;
-}
-
-function prefixKind(family: Family, length: number): number {
-  return ((length + 1) << 8) | (family + 1);
-}
-
-/** Prefix → number other than 0, for the longest match; the lengths in use are in an array of their own. */
-export class PagedPrefixTable {
-  readonly #lengths: PagedWords;
-  readonly #table: PagedAddressTable;
-  readonly #counts = { [Family.ipv4]: new Uint32Array(33), [Family.ipv6]: new Uint32Array(129) };
-
-  constructor(lengths: PagedWords, prefixes: PagedWords) {
-    this.#lengths = lengths;
-    this.#table = new PagedAddressTable(prefixes);
-    lengths.reserve(familyStart(Family.ipv6) + 1 + 129 * lengthWords);
-  }
-
-  get(prefix: Prefix): number {
-    return this.#table.getPrefix(prefix);
-  }
-
-  insert(prefix: Prefix, value: number): void {
-    const { family } = prefix.address;
-    if (family === Family.none) return;
-    this.#table.setPrefix(prefix, value);
-    const counts = this.#counts[family];
-    counts[prefix.length] = (counts[prefix.length] as number) + 1;
-    if (counts[prefix.length] === 1) this.#list(family);
-  }
-
-  remove(prefix: Prefix): void {
-    const { family } = prefix.address;
-    if (family === Family.none) return;
-    this.#table.setPrefix(prefix, 0);
-    const counts = this.#counts[family];
-    counts[prefix.length] = (counts[prefix.length] as number) - 1;
-    if (counts[prefix.length] === 0) this.#list(family);
-  }
-
-  #list(family: typeof Family.ipv4 | typeof Family.ipv6): void {
-    const start = familyStart(family);
-    let at = start + 1;
-    for (let length = familyBits(family); length >= 0; length--) {
-      if (this.#counts[family][length] === 0) continue;
-      const bits = length + (family === Family.ipv4 ? 96 : 0);
-      this.#lengths.set(at, length);
-      for (let word = 0; word < 4; word++) this.#lengths.set(at + 1 + word, wordMask(bits, word) | 0);
-      at += lengthWords;
-    }
-    this.#lengths.set(start, (at - start - 1) / lengthWords);
   }
 }

@@ -2,13 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Address, addressKey, Family, parseAddress } from "../../src/net/address.ts";
-import {
-  findAddress,
-  findLongestPrefix,
-  PagedAddressTable,
-  PagedPrefixTable,
-} from "../../src/net/paged-address-table.ts";
+import { findAddress, PagedAddressTable } from "../../src/net/paged-address-table.ts";
 import { PagedLists } from "../../src/net/paged-lists.ts";
+import { findLongestPrefix, PagedPrefixTable } from "../../src/net/paged-prefix-table.ts";
 import { PageReader, PageWriter } from "../../src/net/paged-words.ts";
 import { containsAddress, formatPrefix, type Prefix, parsePrefix } from "../../src/net/prefix.ts";
 

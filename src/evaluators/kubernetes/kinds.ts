@@ -6,48 +6,16 @@
  * A term that comes or goes changes kinds where they are, if it concerns all of a kind's pods, and splits or joins them
  * otherwise; it's the fewer pods that move.
  */
-import type { Labels } from "../../model/labels.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { PagedLists } from "../../net/paged-lists.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
-import { areEqual, ByHash, hashOf } from "./by-hash.ts";
-import { type Few, membersOf, sizeOf, withMember, withoutMember } from "./few.ts";
+import { areEqual, ByHash } from "./by-hash.ts";
+import { membersOf, sizeOf, withMember, withoutMember } from "./few.ts";
 import type { Group } from "./groups.ts";
-import type { NamespaceRecord, Term } from "./namespaces.ts";
-import type { PortAnswers, PortShape } from "./port-names.ts";
+import { groupByKind, hashOfKind, isCaptured, type Kind, type Profile, podsOf, withTerm } from "./kind.ts";
+import type { Term } from "./namespaces.ts";
+import type { PortAnswers } from "./port-names.ts";
 import { KindField, kindWords } from "./tables.ts";
-
-export interface Profile {
-  readonly namespace: NamespaceRecord;
-  key: string;
-  /** Those that terms may ask for. */
-  labels: Labels;
-  readonly shape: PortShape;
-  kind: Kind;
-  /** Numbers of pods. */
-  readonly pods: number[];
-}
-
-export interface Kind {
-  readonly number: number;
-  readonly isPod: boolean;
-  /** Sorted by number. */
-  terms: readonly Term[];
-  answers: PortAnswers;
-  /** Of terms and answers. */
-  hash: number;
-  /** The one that is found by its hash; others that came to mean the same die out. */
-  isListed: boolean;
-  /** Where its terms are in `lists`. */
-  start: number;
-  profiles: Few<Profile>;
-  /** Pods of its profiles, or addresses of nodes. */
-  size: number;
-  /** By tier and direction. */
-  readonly groups: (Group | null)[];
-  /** As readers knew it last: whether some group restricts it. */
-  wasCaptured: boolean;
-}
 
 /** Profiles of one kind that get these terms and answers now. */
 export interface Part {
@@ -270,37 +238,4 @@ export class Kinds {
     this.#words.set(at + KindField.namedPorts, kind.answers.start);
     this.#words.set(at + KindField.namedPortCount, kind.answers.pairs.length / 2);
   }
-}
-
-export function groupByKind(profiles: readonly Profile[]): Map<Kind, Profile[]> {
-  const groups = new Map<Kind, Profile[]>();
-  for (const profile of profiles) {
-    const list = groups.get(profile.kind);
-    if (list) list.push(profile);
-    else groups.set(profile.kind, [profile]);
-  }
-  return groups;
-}
-
-function hashOfKind(terms: readonly Term[], answers: PortAnswers, isPod: boolean): number {
-  let hash = isPod ? answers.number : -1;
-  for (const term of terms) hash = (hash + hashOf(term.number)) | 0;
-  return hash;
-}
-
-/** Whether some group restricts the kind's pods. */
-export function isCaptured({ groups }: Kind): boolean {
-  for (const group of groups) if (group !== null) return true;
-  return false;
-}
-
-function withTerm(terms: readonly Term[], term: Term): Term[] {
-  const at = terms.findIndex((other) => other.number > term.number);
-  return at < 0 ? [...terms, term] : [...terms.slice(0, at), term, ...terms.slice(at)];
-}
-
-function podsOf(profiles: readonly Profile[]): number {
-  let pods = 0;
-  for (const profile of profiles) pods += profile.pods.length;
-  return pods;
 }

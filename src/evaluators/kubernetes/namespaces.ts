@@ -7,7 +7,7 @@ import type { Labels } from "../../model/labels.ts";
 import { type Selector, selects } from "../../model/selector.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { Few } from "./few.ts";
-import type { Kind, Profile } from "./kinds.ts";
+import type { Kind, Profile } from "./kind.ts";
 import type { CompiledPolicy } from "./policies.ts";
 import { LabelIndex, SelectorIndex, selectorKey } from "./selector-index.ts";
 import { anyPod, firstTerm } from "./tables.ts";

@@ -12,7 +12,9 @@ import { AddressIndex } from "./address-index.ts";
 import { Affected } from "./affected.ts";
 import { withMember, withoutMember } from "./few.ts";
 import { Groups, type SubjectChange } from "./groups.ts";
-import { groupByKind, Kinds } from "./kinds.ts";
+import { Hosts } from "./hosts.ts";
+import { groupByKind } from "./kind.ts";
+import { Kinds } from "./kinds.ts";
 import { Namespaces, type Term } from "./namespaces.ts";
 import { Nodes } from "./nodes.ts";
 import { Pods } from "./pods.ts";
@@ -40,6 +42,7 @@ export class PolicyIndex {
   readonly #ports: PortNames;
   readonly #kinds: Kinds;
   readonly #namespaces: Namespaces;
+  readonly #hosts: Hosts;
   readonly #nodes: Nodes;
   readonly #pods: Pods;
   readonly #policies: Policies;
@@ -54,7 +57,8 @@ export class PolicyIndex {
     const affected = this.#affected;
     const ports = new PortNames(lists);
     const kinds = new Kinds(arrays.kinds, lists, (profile) => this.#pods.onMove(profile));
-    const nodes = new Nodes(addresses, lists, kinds, ports, affected, termNumbers);
+    const hosts = new Hosts(addresses, lists, affected);
+    const nodes = new Nodes({ addresses, kinds, ports, hosts, affected, termNumbers });
     const namespaces = new Namespaces(
       {
         onKey: (namespace, key) => this.#pods.onKey(namespace, key),
@@ -69,8 +73,9 @@ export class PolicyIndex {
     this.#ports = ports;
     this.#kinds = kinds;
     this.#namespaces = namespaces;
+    this.#hosts = hosts;
     this.#nodes = nodes;
-    this.#pods = new Pods({ podNodes: arrays.podNodes, addresses, kinds, namespaces, nodes, ports, affected });
+    this.#pods = new Pods({ podNodes: arrays.podNodes, addresses, kinds, namespaces, hosts, nodes, ports, affected });
     this.#policies = new Policies({ rules: arrays.rules, lists, namespaces, nodes, prefixes, ports });
     const allowed = knobs.npNonL4 === "allow" ? "npNonL4=allow" : null;
     this.#groups = new Groups(arrays, lists, this.#policies, kinds, namespaces.everyPod, allowed);
@@ -106,13 +111,14 @@ export class PolicyIndex {
       const name = (after ?? before)?.name;
       if (name !== undefined) this.#namespaces.set(name, after);
     }
-    if (change.hostAddresses !== null) this.#nodes.setMachine(change.hostAddresses);
+    if (change.hostAddresses !== null) this.#hosts.setMachine(change.hostAddresses);
     const added = this.#changePolicies([...change.networkPolicies, ...change.adminPolicies]);
     this.#addresses.settlePrefixes();
     this.#ports.settle((shape) => this.#answerAnew(shape));
     for (const { before, after } of change.nodes) this.#nodes.changeNode(before, after);
     if (change.pods.length > this.#addresses.size) this.#addresses.reserve(this.#addresses.size + change.pods.length);
     this.#pods.change(change.pods);
+    this.#hosts.settle();
     this.#nodes.settle();
     this.#groups.settle();
     for (const { subject } of added) this.#pods.addAffected(subject);

@@ -5,7 +5,7 @@
 import type { Pod } from "../../model/kubernetes.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
 import type { PagedLists } from "../../net/paged-lists.ts";
-import type { Profile } from "./kinds.ts";
+import type { Profile } from "./kind.ts";
 import { protocolBase } from "./traffic-key.ts";
 
 interface NamedPort {

@@ -1,7 +1,7 @@
 /** The prefixes that rules name, as a tree: each knows the next shorter one that contains it. */
 import { type Address, Family } from "../../net/address.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
-import { findLongestPrefix, PagedPrefixTable } from "../../net/paged-address-table.ts";
+import { findLongestPrefix, PagedPrefixTable } from "../../net/paged-prefix-table.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
 import { containsPrefix, type Prefix } from "../../net/prefix.ts";
 import { PrefixNode, prefixNodeWords, type TableName } from "./tables.ts";

@@ -11,7 +11,8 @@
 import type { Knobs } from "../../model/knobs.ts";
 import { Direction } from "../../model/verdict.ts";
 import type { Address } from "../../net/address.ts";
-import { findAddress, findLongestPrefix } from "../../net/paged-address-table.ts";
+import { findAddress } from "../../net/paged-address-table.ts";
+import { findLongestPrefix } from "../../net/paged-prefix-table.ts";
 import type { WordPages } from "../../net/paged-words.ts";
 import type { RuleNames } from "./rule-names.ts";
 
