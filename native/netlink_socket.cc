@@ -258,7 +258,7 @@ void NetlinkSocket::Complete(napi_env env, napi_status, void* data) {
   const std::unique_ptr<Work> work(static_cast<Work*>(data));
   NetlinkSocket* socket = work->socket;
   socket->is_busy_ = false;
-  if (socket->is_closing_) socket->fd_.Close();
+  if (socket->is_closing_) socket->Release();
   napi_value value = nullptr;
   if (work->error != 0) {
     ThrowKernelError(env, "VERDICTD_NETLINK", "netlink exchange", work->error, work->detail);
@@ -280,7 +280,13 @@ void NetlinkSocket::Complete(napi_env env, napi_status, void* data) {
 
 void NetlinkSocket::Close(const Napi::CallbackInfo&) {
   is_closing_ = true;
-  if (!is_busy_) fd_.Close();
+  if (!is_busy_) Release();
+}
+
+// The object itself waits for the garbage collector, which sees nothing of the megabyte behind it.
+void NetlinkSocket::Release() {
+  fd_.Close();
+  std::vector<uint8_t>().swap(buffer_);
 }
 
 }  // namespace verdictd

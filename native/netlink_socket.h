@@ -24,6 +24,7 @@ class NetlinkSocket : public Napi::ObjectWrap<NetlinkSocket> {
   static void Execute(napi_env env, void* data);
   static void Complete(napi_env env, napi_status status, void* data);
   void Close(const Napi::CallbackInfo& info);
+  void Release();
 
   FileDescriptor fd_;
   std::vector<uint8_t> buffer_;

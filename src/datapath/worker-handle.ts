@@ -20,6 +20,7 @@ export interface DatapathListeners {
 export class WorkerHandle {
   readonly #worker: Worker;
   readonly #waiting = new Map<Kind, { resolve: () => void; reject: (error: Error) => void }[]>();
+  #isStopping = false;
   #isStopped = false;
 
   constructor(options: WorkerOptions, { onFault, onFailure, onDeath }: DatapathListeners) {
@@ -42,9 +43,12 @@ export class WorkerHandle {
     this.#worker.on("exit", (code) => {
       if (this.#isStopped) return;
       const error = cause ?? new Error(`the datapath worker exited with code ${code}`);
+      this.#isStopped = true;
+      // Its last words may be read together with its end.
+      if (cause === null) for (const { resolve } of this.#take("stopped")) resolve();
       const waiting = [...this.#waiting.values()].flat();
       this.#waiting.clear();
-      this.#isStopped = true;
+      if (this.#isStopping && waiting.length === 0) return;
       for (const { reject } of waiting) reject(error);
       if (waiting.length === 0) onDeath(error);
     });
@@ -71,6 +75,7 @@ export class WorkerHandle {
   /** Gives every packet still queued its verdict and ends the thread. May be called twice. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
+    this.#isStopping = true;
     const stopped = this.#wait("stopped");
     this.#send({ kind: "stop" });
     await stopped;

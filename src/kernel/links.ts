@@ -3,8 +3,7 @@
  * Source: linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h.
  */
 import { type Address, Family, fromBytes } from "../net/address.ts";
-import type { Addon } from "./addon.ts";
-import { NetlinkClient, NetlinkProtocol, netlinkFailure } from "./netlink-client.ts";
+import { type NetlinkClient, netlinkFailure } from "./netlink-client.ts";
 import {
   decodeAttributes,
   decodeHostUint32,
@@ -101,15 +100,10 @@ export function listAddresses(client: NetlinkClient): readonly LinkAddress[] {
 }
 
 /** The addresses by which others know this host: those of every interface but the loopback ones. Blocks. */
-export function readHostAddresses(addon: Pick<Addon, "NetlinkSocket">): readonly Address[] {
-  const client = new NetlinkClient(addon, NetlinkProtocol.route);
-  try {
-    return listAddresses(client)
-      .map(({ address }) => address)
-      .filter((address) => !isLoopback(address));
-  } finally {
-    client.close();
-  }
+export function listHostAddresses(client: NetlinkClient): readonly Address[] {
+  return listAddresses(client)
+    .map(({ address }) => address)
+    .filter((address) => !isLoopback(address));
 }
 
 function isLoopback({ family, w0, w1, w2, w3 }: Address): boolean {

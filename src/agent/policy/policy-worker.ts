@@ -1,7 +1,8 @@
 /** The thread that reads the files, compiles what they say, and tells the agent what came of it. */
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../../kernel/addon-loader.ts";
-import { readHostAddresses } from "../../kernel/links.ts";
+import { listHostAddresses } from "../../kernel/links.ts";
+import { NetlinkClient, NetlinkProtocol } from "../../kernel/netlink-client.ts";
 import { FileSource } from "../../sources/files/file-source.ts";
 import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
 import { collectGarbage } from "../collect-garbage.ts";
@@ -13,7 +14,7 @@ if (port === null) throw new Error("agent/policy/policy-worker is started as a w
 const { directories, vpcs, knobs, modules: paths } = workerData as PolicyOptions;
 const say = (message: PolicyMessage): void => port.postMessage(message);
 
-const addon = loadAddon();
+const route = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
 const problems: string[] = [];
 const modules = await loadModules(paths, problems);
 const source = new FileSource(directories, vpcs);
@@ -23,7 +24,7 @@ const readMs = performance.now() - startMs;
 if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
 const feed = new PolicyFeed(
   { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator) },
-  () => readHostAddresses(addon),
+  () => listHostAddresses(route),
   say,
 );
 feed.add(change);
@@ -35,6 +36,7 @@ port.on("message", (request: PolicyRequest) => {
   if (request.kind === "stop") {
     source.close();
     feed.close();
+    route.close();
     port.close();
     return;
   }
