@@ -21,8 +21,8 @@ namespace {
 
 // After so long the event loop has its turn, however many packets wait: it hears what the agent says.
 constexpr int64_t kTurnNanoseconds = 2'000'000;
-// Between two looks for a packet lie some hundred nanoseconds. Where it's as much as this, the thread wasn't running.
-constexpr int64_t kStolenNanoseconds = 20'000;
+// Between two looks for a packet lie some hundred nanoseconds. Where it's as much as this, another thread had the CPU.
+constexpr int64_t kStolenNanoseconds = 200'000;
 // What a queued packet's message holds besides the packet: header, mark, interfaces, addresses, security context.
 constexpr size_t kMetadataBytes = 1024;
 constexpr int kBindTimeoutMs = 5000;
@@ -281,17 +281,18 @@ bool QueueSocket::Spin() {
   if (nanoseconds == 0) return false;
   const int64_t start = Now();
   for (int64_t now = start; now - start < nanoseconds;) {
-    if (ReceiveOne(slab_slots_) > 0) {
-      // After a gap it wasn't we who waited for the packet: another thread had the CPU, and spinning kept it from it.
-      if (received_at_ - now < kStolenNanoseconds) {
-        spin_.Paid();
-      } else {
-        spin_.Failed();
-      }
+    const bool has_one = ReceiveOne(slab_slots_) > 0;
+    if (!has_one && broken_ != 0) return false;
+    const int64_t last = now;
+    now = has_one ? received_at_ : Now();
+    if (now - last > kStolenNanoseconds) {
+      spin_.Contended();
+      return has_one;
+    }
+    if (has_one) {
+      spin_.Paid();
       return true;
     }
-    if (broken_ != 0) return false;
-    now = Now();
   }
   spin_.Failed();
   return false;

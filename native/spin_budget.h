@@ -1,8 +1,9 @@
 // Whether to look for the next packet again and again for a moment, instead of sleeping until the kernel wakes the
 // thread. Waking up is most of what a queue adds to a packet's latency where sender and engine have a CPU each, but
-// looking is wasted where packets are far apart, and does harm where the sender waits for this very CPU. So each look
-// that found nothing doubles the number of idle moments in which there is none, up to `kMostSkipped`; one that found
-// something begins anew.
+// looking is wasted where packets are far apart, and does harm where others wait for this very CPU: the sender, or
+// somebody whose turn it is next, for a whole slice of time, since we have used up ours. So each look that found nothing
+// doubles the number of idle moments in which there is none, up to `kMostSkipped`; one that was interrupted is followed
+// by `kSkippedWhenContended`; one that found something begins anew.
 #ifndef VERDICTD_SPIN_BUDGET_H_
 #define VERDICTD_SPIN_BUDGET_H_
 
@@ -13,6 +14,7 @@ namespace verdictd {
 class SpinBudget {
  public:
   static constexpr uint32_t kMostSkipped = 1024;
+  static constexpr uint32_t kSkippedWhenContended = 64;
 
   // 0: never.
   explicit SpinBudget(uint32_t microseconds = 0) : nanoseconds_(int64_t{microseconds} * 1000) {}
@@ -35,6 +37,12 @@ class SpinBudget {
     skipping_ = penalty_;
     penalty_ = penalty_ == 0 ? 1 : penalty_ * 2;
     if (penalty_ > kMostSkipped) penalty_ = kMostSkipped;
+  }
+
+  // Somebody else had the CPU meanwhile.
+  void Contended() {
+    failed_++;
+    skipping_ = kSkippedWhenContended;
   }
 
   double paid() const { return static_cast<double>(paid_); }

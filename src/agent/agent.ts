@@ -14,7 +14,6 @@ import { Datapath } from "../datapath/datapath.ts";
 import type { EvaluatorFailure } from "../datapath/failure-report.ts";
 import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import { evaluatorNames } from "../engine/evaluators.ts";
-import type { ProgramPatch } from "../engine/program.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
@@ -33,6 +32,7 @@ import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
 import { PolicyThread } from "./policy/policy-thread.ts";
+import type { PolicyUpdate } from "./policy/protocol.ts";
 import { RulesGuard } from "./rules-guard.ts";
 
 /** What `run` prints, one JSON line each. */
@@ -50,6 +50,7 @@ export interface AgentListeners {
 /** Bytes of a packet that are copied: no chain of headers that is worth judging is longer. */
 const COPY_RANGE_BYTES = 256;
 const BATCH_SLOTS = 64;
+const WARM_UP_ADDRESSES = 32;
 const RECEIVE_BUFFER_BYTES = 16 << 20;
 /** How long rules that others took away are missed at most, and how long a new bridge is. */
 const RULES_CHECK_INTERVAL_MS = 250;
@@ -109,7 +110,7 @@ export class Agent {
     await this.#listen();
 
     this.#input.enforced(report);
-    this.#datapath = this.#startDatapath(update.patches);
+    this.#datapath = this.#startDatapath(update);
     await this.#datapath.bound();
 
     const firewall = new Firewall(addon, (error) =>
@@ -244,7 +245,7 @@ export class Agent {
     return this.#policy;
   }
 
-  #startDatapath(patches: readonly ProgramPatch[]): Datapath {
+  #startDatapath({ patches, managed }: PolicyUpdate): Datapath {
     const { knobs, mark, queue, queueLength, spinMicroseconds, modules } = this.#options;
     return new Datapath(
       this.#counters.map((counters, i) => ({
@@ -259,6 +260,7 @@ export class Agent {
         counters: counters.buffer,
         patches,
         epochNibble: epochBits(1),
+        someAddresses: managed === "all" ? [] : managed.added.slice(0, WARM_UP_ADDRESSES),
         evaluatorUrls: modules.map(({ url }) => url),
       })),
       {

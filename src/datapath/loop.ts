@@ -69,6 +69,17 @@ export class Loop {
     for (let i = 0; i < count; i++) this.#decideSlot(headerWords + i * slotWords, isAdopting);
     this.#counters.add(Counter.batches, 1);
     this.#counters.add(Counter.packets, count);
+    this.countAnswered();
+  }
+
+  /** What the batch before took is known once it has been answered; the last one's, when somebody asks. */
+  countAnswered(): void {
+    const words = this.#words;
+    const { answeredPackets, answeredNanoseconds } = this.#layout;
+    const packets = words[answeredPackets] as number;
+    if (packets === 0) return;
+    words[answeredPackets] = 0;
+    this.#counters.latency.record((words[answeredNanoseconds] as number) / 1000, packets);
   }
 
   #decideSlot(at: number, isAdopting: boolean): void {

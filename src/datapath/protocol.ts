@@ -5,6 +5,7 @@
 import type { ProgramPatch } from "../engine/program.ts";
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
+import type { Address } from "../net/address.ts";
 import type { EvaluatorFailure } from "./failure-report.ts";
 
 export interface WorkerOptions {
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   /** In order; together they make the first program. */
   readonly patches: readonly ProgramPatch[];
   readonly epochNibble: number;
+  /** A few addresses that policies are about, for warming up. */
+  readonly someAddresses: readonly Address[];
   /** Modules of users' own evaluators, in the program's order. */
   readonly evaluatorUrls: readonly string[];
 }

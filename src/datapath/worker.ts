@@ -9,7 +9,9 @@ import { Counter, Counters } from "./counters.ts";
 import { FailureReport } from "./failure-report.ts";
 import { importEvaluators } from "./import-evaluators.ts";
 import { Loop } from "./loop.ts";
+import { preferThisThread } from "./priority.ts";
 import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
+import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("datapath/worker is started as a worker thread");
@@ -25,11 +27,10 @@ const acceptsErrors = knobs.errorVerdict === "accept";
 const programs = new ProgramReader(knobs, await importEvaluators(options.evaluatorUrls));
 const firstProgram = programs.apply(options.patches);
 const report = new FailureReport(firstProgram, (failure) => say({ kind: "failure", failure }));
-const loop = new Loop(
-  { layout, flags: addon.slotFlags, slab, mark: options.mark, counters, rejects: knobs.denyAction === "reject" },
-  firstProgram,
-  options.epochNibble,
-);
+const loopOptions = { layout, flags: addon.slotFlags, mark: options.mark, rejects: knobs.denyAction === "reject" };
+warmUp(loopOptions, programs.withoutCustom(), options.someAddresses);
+preferThisThread();
+const loop = new Loop({ ...loopOptions, slab, counters }, firstProgram, options.epochNibble);
 const socket = new addon.QueueSocket({
   queue: options.queue,
   copyRangeBytes: options.copyRangeBytes,
@@ -44,7 +45,6 @@ const socket = new addon.QueueSocket({
   markMask: options.mark.mask,
 });
 
-const header = new Uint32Array(slab, 0, layout.headerWords);
 let isAdopting = knobs.midstreamAdoptSeconds > 0;
 if (isAdopting) {
   setTimeout(() => {
@@ -52,18 +52,9 @@ if (isAdopting) {
   }, knobs.midstreamAdoptSeconds * 1000).unref();
 }
 
-/** Of the batch before: what it took is known when it has been answered. */
-function countAnswered(): void {
-  const packets = header[layout.answeredPackets] as number;
-  if (packets === 0) return;
-  header[layout.answeredPackets] = 0;
-  counters.latency.record((header[layout.answeredNanoseconds] as number) / 1000, packets);
-}
-
 socket.start(
   (count) => {
     loop.decideBatch(count, isAdopting);
-    countAnswered();
   },
   (error) => {
     // The socket is gone: nothing is judged any more, so this thread has nothing left to do. Thrown outside the
@@ -82,7 +73,7 @@ say({ kind: "bound" });
 
 /** Native keeps its own totals; they are copied when somebody looks, not on the packet path. */
 function copyStatistics(): void {
-  countAnswered();
+  loop.countAnswered();
   const stats = socket.stats();
   counters.set(Counter.sent, stats.sent);
   counters.set(Counter.overruns, stats.overruns);

@@ -27,11 +27,15 @@ export class ProgramReader {
       if (kubernetes !== null) this.#kubernetes.apply(kubernetes);
       if (custom !== null) this.#customTables = custom;
     }
-    return assembleProgram({
-      ec2: this.#tables,
-      kubernetes: this.#kubernetes.tables,
-      custom: loadCustom(this.#custom, this.#customTables),
-      knobs: this.#knobs,
-    });
+    return this.#assemble(loadCustom(this.#custom, this.#customTables));
+  }
+
+  /** The same program without users' own evaluators. */
+  withoutCustom(): Program {
+    return this.#assemble([]);
+  }
+
+  #assemble(custom: ReturnType<typeof loadCustom>): Program {
+    return assembleProgram({ ec2: this.#tables, kubernetes: this.#kubernetes.tables, custom, knobs: this.#knobs });
   }
 }

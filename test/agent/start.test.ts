@@ -1,4 +1,5 @@
 /** What `run` says of its surroundings as it starts: addresses that can't be had, nothing to enforce, bridges to come. */
+import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
 import { createLab, type Lab, type Namespace, skipReason, waitFor } from "../support/namespace.ts";
@@ -64,6 +65,23 @@ describe.skipIf(skipReason !== null)("a start", () => {
     await running.applies(writeInstances);
     expect(running.stderr.match(/nothing is judged/g)?.length).toBe(2);
     expect(running.stderr).toContain('"managed":1');
+  });
+
+  test("the workers go before other threads, and nobody else does", async () => {
+    writePolicy();
+    writeInstances();
+    const nice = (): number[] =>
+      readdirSync(`/proc/${engine?.child.pid}/task`)
+        // The 19th column of a thread's line; the second may hold spaces.
+        .map((thread) => readFileSync(`/proc/${engine?.child.pid}/task/${thread}/stat`, "latin1"))
+        .map((stat) => Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]));
+    engine = await Engine.start(router, [policy.path], ["--workers", "2"]);
+    expect(nice().filter((value) => value === -10)).toHaveLength(2);
+    expect(await engine.stop()).toBe(0);
+    // Without CAP_SYS_NICE it runs all the same.
+    engine = new Engine(router, ["--dir", policy.path], ["setpriv", "--bounding-set=-sys_nice"]);
+    await engine.reaches("ready", () => engine?.events.some((e) => e.event === "ready") === true);
+    expect(nice()).not.toContain(-10);
   });
 
   test("files that are written anew with the same content are no change", async () => {

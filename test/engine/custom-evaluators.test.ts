@@ -56,6 +56,17 @@ test("PL-3: they stand outside of the built-in stages, the first one outermost; 
   expect(asked).toEqual(["inner egress", "outer egress", "outer ingress", "inner ingress"]);
 });
 
+test("a program can be had without them", () => {
+  const asked: string[] = [];
+  const custom = [prepare(recorder("outer", asked))];
+  const reader = new ProgramReader(defaultKnobs, custom);
+  reader.apply(new Compiler(defaultKnobs, custom).update([changeFromNothing(emptyInventory)]).patches);
+  const program = reader.withoutCustom();
+  expect(program.evaluators.map((evaluator) => evaluator.name)).toEqual(evaluatorNames([]));
+  expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80")).isFlowAccepted).toBe(true);
+  expect(asked).toEqual([]);
+});
+
 test("their tables travel to other threads as plain data; one that never arrived fails", () => {
   const custom = [
     prepare({

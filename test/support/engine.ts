@@ -38,8 +38,9 @@ export class Engine {
   #exit: number | null = null;
   #wake: () => void = () => {};
 
-  constructor(namespace: Namespace, args: readonly string[]) {
-    this.child = namespace.spawn([process.execPath, main, "run", "--listen", "127.0.0.1:9472", ...args]);
+  /** `wrapper`: a command that runs the engine as its last words say. */
+  constructor(namespace: Namespace, args: readonly string[], wrapper: readonly string[] = []) {
+    this.child = namespace.spawn([...wrapper, process.execPath, main, "run", "--listen", "127.0.0.1:9472", ...args]);
     createInterface({ input: this.child.stdout }).on("line", (line) => {
       this.events.push(JSON.parse(line));
       this.#wake();
