@@ -18,7 +18,6 @@ import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
 import { type Probe, probeKernel } from "../kernel/probe.ts";
-import { epochBits } from "../model/epoch.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
@@ -49,6 +48,8 @@ export interface AgentListeners {
 
 /** Bytes of a packet that are copied: no chain of headers that is worth judging is longer. */
 const COPY_RANGE_BYTES = 256;
+/** What the ct marks are numbered with at first, when none is left of an earlier run. */
+const FIRST_EPOCH = 1;
 const BATCH_SLOTS = 64;
 const WARM_UP_ADDRESSES = 32;
 const RECEIVE_BUFFER_BYTES = 16 << 20;
@@ -113,12 +114,9 @@ export class Agent {
     this.#datapath = this.#startDatapath(update);
     await this.#datapath.bound();
 
-    const firewall = new Firewall(addon, (error) =>
-      this.#log.error(
-        { err: error },
-        "flows that a change concerns could not be looked for: they stay with the engine",
-      ),
-    );
+    const firewall = new Firewall(addon, {
+      onSearchFailure: (error) => this.#log.error({ err: error }, "connection tracking could not be searched"),
+    });
     this.#firewall = firewall;
     this.#hadRules = await firewall.hasTable();
     if (!this.#hadRules) firewall.forgetSwitches();
@@ -137,7 +135,7 @@ export class Agent {
     bridges.enforce();
     const interfaces = update.interfaces ?? [];
     await firewall.checkSources(interfaces);
-    firewall.publishEpoch(1);
+    firewall.publishEpoch(FIRST_EPOCH);
     const { kernel, queue: queueRule } = probe;
     const managed = update.managedCount;
     const timing = { readMs: Math.round(readMs), compileMs: Math.round(update.compileMs) };
@@ -259,7 +257,7 @@ export class Agent {
         knobs,
         counters: counters.buffer,
         patches,
-        epochNibble: epochBits(1),
+        epochNibble: FIRST_EPOCH,
         someAddresses: managed === "all" ? [] : managed.added.slice(0, WARM_UP_ADDRESSES),
         evaluatorUrls: modules.map(({ url }) => url),
       })),

@@ -3,8 +3,7 @@
  * removed put back in between.
  *
  * ```
- *  a change of few addresses   workers switch → addresses in and out, flows of those addresses undecided
- *  any other change            the next epoch's value swept → workers switch → addresses in and out, epoch
+ *  a free epoch → workers switch → addresses in and out, the epoch, whose flows are undecided: in one transaction
  * ```
  *
  * Workers first: from their answer on, no verdict of the policies before is on its way (DESIGN of epochs:
@@ -14,7 +13,6 @@ import { setTimeout } from "node:timers/promises";
 import type { Datapath } from "../datapath/datapath.ts";
 import type { Firewall } from "../kernel/firewall.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
-import { epochBits } from "../model/epoch.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { BridgeKeeper } from "./bridge-keeper.ts";
 import type { PolicyUpdate } from "./policy/protocol.ts";
@@ -44,8 +42,6 @@ export class Enforcement {
   readonly #listeners: EnforcementListeners;
   #interfaces: readonly NetworkInterface[];
   #epoch = 1;
-  /** What the ct marks count by; it changes only with changes that aren't about few addresses. */
-  #generation = 1;
   #update: PolicyUpdate | null = null;
   #running: Promise<void> | null = null;
   #isStopping = false;
@@ -142,15 +138,9 @@ export class Enforcement {
     const { affected, managed, output, newOwners, interfaces } = update;
     const startMs = performance.now();
     const isWide = isAgain || affected === "all";
-    // A number is never given twice, also to a change that fails: packets may carry it already.
-    if (isWide) this.#generation++;
-    if (isWide) await firewall.sweepEpoch(this.#generation);
-    await datapath.useProgram(update.patches, epochBits(this.#generation));
-    if (isWide) {
-      await firewall.changeEpoch(this.#generation, { managed, output }, newOwners);
-    } else {
-      await firewall.changeAddresses({ managed, output }, { reviewed: affected, renewed: newOwners });
-    }
+    const kernelEpoch = await firewall.takeEpoch();
+    await datapath.useProgram(update.patches, kernelEpoch);
+    await firewall.change(kernelEpoch, { managed, output }, isWide ? "all" : affected, newOwners);
     bridges.follow(managed);
     if (interfaces !== null) {
       this.#interfaces = interfaces;

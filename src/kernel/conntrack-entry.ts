@@ -6,15 +6,7 @@
  */
 import type { MarkLayout } from "../model/mark.ts";
 import { type AddressView, Family } from "../net/address.ts";
-import {
-  align,
-  encodeMessage,
-  encodeNfgenmsg,
-  encodeUint32,
-  isLittleEndian,
-  NetlinkFlag,
-  NLMSG_HDRLEN,
-} from "./netlink-message.ts";
+import { align, encodeMessage, encodeNfgenmsg, isLittleEndian, NetlinkFlag, NLMSG_HDRLEN } from "./netlink-message.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 const CT_NEW = (NFNL_SUBSYS_CTNETLINK << 8) | 0;
@@ -95,9 +87,8 @@ function readSource(view: DataView, from: number, end: number, address: AddressV
   }
 }
 
-const zeroMark = encodeUint32(CTA_MARK, 0);
-/** The attribute with its head. */
-const MARK_MASK_LENGTH = 8;
+/** A mark's attribute with its head. */
+const MARK_LENGTH = 8;
 
 /** Updates of many entries, each named by its original tuple and zone as the dump printed them. */
 export class UpdateWriter {
@@ -116,13 +107,13 @@ export class UpdateWriter {
     return this.#starts.length;
   }
 
-  /** `entry` is what was read at `at` of `view`; the bits `clear` of our byte are to be 0. */
-  add(view: DataView, at: number, entry: EntryView, clear: number): void {
+  /** `entry` is what was read at `at` of `view`; the bits `mask` of our byte are to be those of `value`. */
+  add(view: DataView, at: number, entry: EntryView, mask: number, value: number): void {
     const source = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const tuple = align(view.getUint16(entry.tupleAt, isLittleEndian));
     const zone = entry.zoneAt === 0 ? 0 : align(view.getUint16(entry.zoneAt, isLittleEndian));
     const head = NLMSG_HDRLEN + NFGENMSG_LENGTH;
-    const length = head + tuple + zone + zeroMark.length + MARK_MASK_LENGTH;
+    const length = head + tuple + zone + 2 * MARK_LENGTH;
     if (this.#length + length > this.#bytes.length) this.#grow(length);
     const start = this.#length;
     this.#view.setUint32(start, length, isLittleEndian);
@@ -131,11 +122,8 @@ export class UpdateWriter {
     this.#bytes[start + NLMSG_HDRLEN] = source[at + NLMSG_HDRLEN] ?? 0;
     this.#bytes.set(source.subarray(entry.tupleAt, entry.tupleAt + tuple), start + head);
     if (zone > 0) this.#bytes.set(source.subarray(entry.zoneAt, entry.zoneAt + zone), start + head + tuple);
-    this.#bytes.set(zeroMark, start + head + tuple + zone);
-    const mask = start + length - MARK_MASK_LENGTH;
-    this.#view.setUint16(mask, MARK_MASK_LENGTH, isLittleEndian);
-    this.#view.setUint16(mask + 2, CTA_MARK_MASK, isLittleEndian);
-    this.#view.setUint32(mask + 4, (clear << this.#shift) >>> 0);
+    this.#putMark(start + length - 2 * MARK_LENGTH, CTA_MARK, value);
+    this.#putMark(start + length - MARK_LENGTH, CTA_MARK_MASK, mask);
     this.#starts.push(start);
     this.#length = start + length;
   }
@@ -150,6 +138,12 @@ export class UpdateWriter {
     this.#starts.length = 0;
     this.#length = 0;
     return bytes;
+  }
+
+  #putMark(at: number, type: number, byte: number): void {
+    this.#view.setUint16(at, MARK_LENGTH, isLittleEndian);
+    this.#view.setUint16(at + 2, type, isLittleEndian);
+    this.#view.setUint32(at + 4, (byte << this.#shift) >>> 0);
   }
 
   #finish(start: number, flags: number, sequence: number): void {

@@ -32,8 +32,22 @@ export interface FlowChanges {
 }
 export const noFlowChanges: FlowChanges = { reviewed: [], renewed: [] };
 
-/** Which bits of our byte are to be cleared; 0 leaves the entry alone. */
-type BitsOf = (byte: number, entry: EntryView) => number;
+/** What `settle` goes by. */
+export interface Settlement {
+  /** In force. */
+  readonly current: number;
+  /** Their decisions count. */
+  readonly older: readonly number[];
+  /** Theirs don't. */
+  readonly spent: readonly number[];
+  /** What older epochs decided gets the current one's number. */
+  readonly renumbers: boolean;
+  readonly flows: FlowChanges;
+}
+
+/** Which bits of our byte are to be written, above the byte that they are taken from; 0 leaves the entry alone. */
+type ChangeOf = (byte: number, entry: EntryView) => number;
+const MASK_SHIFT = 8;
 
 export class Conntrack {
   /** Two sockets: while entries are read from one, updates are written to the other. */
@@ -54,31 +68,35 @@ export class Conntrack {
 
   /** Makes every flow undecided; held bits stay. Returns how many entries changed. */
   clearDecisions(): Promise<number> {
-    return this.#clear((byte) => ((byte & markEpochMask) !== 0 ? decisionBits : 0));
-  }
-
-  /** Makes the flows undecided that carry this epoch nibble (1–15), so that it can be used again. */
-  sweepEpoch(epochNibble: number): Promise<number> {
-    return this.#clear((byte) => ((byte & markEpochMask) === epochNibble ? decisionBits : 0));
+    return this.#change((byte) => ((byte & markEpochMask) !== 0 ? decisionBits << MASK_SHIFT : 0));
   }
 
   /**
-   * Makes the flows of reviewed addresses undecided that were decided in this epoch; forgets what flows of renewed
-   * addresses were admitted for, since those are somebody else's now, whose own rules have never judged them (SG-40). Of
-   * an address: from it or to it, destinations after DNAT.
+   * Makes entries say what the rules say of them already:
+   *
+   * - decisions of spent epochs go;
+   * - those of older epochs go where they are about reviewed addresses, and may get the current epoch's number elsewhere;
+   * - what flows of renewed addresses were held for goes, since those are somebody else's now, whose own rules have never
+   *   judged them (SG-40). What the current epoch decided stays.
+   *
+   * Of an address: from it or to it, destinations after DNAT.
    */
-  settle(epochNibble: number, { reviewed, renewed }: FlowChanges): Promise<number> {
-    const [isReviewed, isRenewed] = [tableOf(reviewed), tableOf(renewed)];
-    return this.#clear((byte, entry) => {
-      const isDecided = (byte & markEpochMask) === epochNibble && concerns(isReviewed, entry);
-      const isHeld = (byte & heldBits) !== 0 && concerns(isRenewed, entry);
-      return (isDecided ? decisionBits : 0) | (isHeld ? heldBits : 0);
+  settle({ current, older, spent, renumbers, flows }: Settlement): Promise<number> {
+    const [isReviewed, isRenewed] = [tableOf(flows.reviewed), tableOf(flows.renewed)];
+    return this.#change((byte, entry) => {
+      const epoch = byte & markEpochMask;
+      if (epoch === current) return 0;
+      const forgets = (byte & heldBits) !== 0 && concerns(isRenewed, entry) ? heldBits << MASK_SHIFT : 0;
+      if (spent.includes(epoch)) return forgets | (decisionBits << MASK_SHIFT);
+      if (!older.includes(epoch)) return forgets;
+      if (concerns(isReviewed, entry)) return forgets | (decisionBits << MASK_SHIFT);
+      return renumbers ? forgets | (markEpochMask << MASK_SHIFT) | current : forgets;
     });
   }
 
   /** Takes our whole byte out of every entry, for an uninstall. */
   clearAll(): Promise<number> {
-    return this.#clear((byte) => (byte === 0 ? 0 : 0xff));
+    return this.#change((byte) => (byte === 0 ? 0 : 0xff << MASK_SHIFT));
   }
 
   /** What is under way fails, or ends by itself. May be called twice. */
@@ -87,15 +105,14 @@ export class Conntrack {
     this.#writer.close();
   }
 
-  /** Sets to 0 the bits that `bitsOf` names of each entry. */
-  #clear(bitsOf: BitsOf): Promise<number> {
+  #change(changeOf: ChangeOf): Promise<number> {
     const layout = this.#layout;
     if (layout === null) return Promise.resolve(0);
     const result = this.#turn.then(async () => {
       let count = 0;
       for (let round = 0; round < ROUNDS; round++) {
         const size = readTableSize();
-        const found = await this.#walk(layout, bitsOf);
+        const found = await this.#walk(layout, changeOf);
         count += found;
         if (found === 0 || size === readTableSize()) break;
       }
@@ -105,7 +122,7 @@ export class Conntrack {
     return result;
   }
 
-  async #walk(layout: MarkLayout, bitsOf: BitsOf): Promise<number> {
+  async #walk(layout: MarkLayout, changeOf: ChangeOf): Promise<number> {
     const entry = new EntryView();
     const updates = new UpdateWriter(layout);
     let count = 0;
@@ -113,8 +130,8 @@ export class Conntrack {
       (next) => encodeDump(next()),
       (view, at, to) => {
         entry.read(view, at, to);
-        const clear = entry.tupleAt === 0 ? 0 : bitsOf((entry.mark >>> layout.shift) & 0xff, entry);
-        if (clear !== 0) updates.add(view, at, entry, clear);
+        const change = entry.tupleAt === 0 ? 0 : changeOf((entry.mark >>> layout.shift) & 0xff, entry);
+        if (change !== 0) updates.add(view, at, entry, change >>> MASK_SHIFT, change & 0xff);
       },
       async () => {
         if (updates.count > 0) count += await this.#update(updates);

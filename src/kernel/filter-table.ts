@@ -7,22 +7,28 @@ import type { AddressDelta } from "../model/address-change.ts";
 import type { Address } from "../net/address.ts";
 import { AddressSet } from "./address-set.ts";
 import { type FlowChanges, noFlowChanges } from "./conntrack.ts";
+import { Epochs, epochSets } from "./epochs.ts";
 import type { MessageBuilder } from "./netlink-client.ts";
-import { flushSet, replaceElements, replaceEpoch } from "./nf-tables.ts";
+import { flushSet, replaceElements, replaceEpochs } from "./nf-tables.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
 import { denialSetNames } from "./ruleset-denials.ts";
 import { type SourceSet, sourceSets } from "./ruleset-source-check.ts";
 import { noSourceCheck, type SourceCheck } from "./source-binding.ts";
 
-export type FirewallConfig = Omit<RulesetConfig, "epoch" | "reviewed" | "renewed">;
+export type FirewallConfig = Omit<RulesetConfig, "epoch" | "olderEpochs" | "reviewed" | "renewed">;
+
+/** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
+export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
 
 /** What one change does to the table; for the sets that hold addresses, not for "all". */
 export interface TableChange {
   readonly managed: AddressDelta;
   readonly output: AddressDelta;
   readonly flows: FlowChanges;
-  /** The epoch nibble in force afterwards: with another one all flows are judged again. */
+  /** In force afterwards. */
   readonly epoch: number;
+  /** False: no decision of an epoch before counts, all flows are judged again. */
+  readonly keepsDecisions: boolean;
 }
 export const noDelta: AddressDelta = { added: [], removed: [] };
 
@@ -34,14 +40,14 @@ export type SetName = (typeof setNames)[number];
 
 export class FilterTable {
   #config: FirewallConfig;
-  #epoch: number;
+  readonly epochs: Epochs;
   readonly #sets: Record<SetName, AddressSet | "all">;
   readonly #reviewed: AddressSet;
   readonly #renewed: AddressSet;
 
-  constructor(config: RulesetConfig) {
+  constructor(config: RulesetConfig, epochs = new Epochs()) {
     this.#config = config;
-    this.#epoch = config.epoch;
+    this.epochs = epochs;
     const set = (name: SetName): AddressSet | "all" => {
       const addresses = config[name];
       return addresses === "all" ? addresses : new AddressSet(name, addresses);
@@ -51,10 +57,16 @@ export class FilterTable {
     this.#renewed = new AddressSet("renewed", config.renewed);
   }
 
+  /** The same with other addresses. */
+  reshaped(addresses: AddressSets): FilterTable {
+    return new FilterTable({ ...this.config, ...addresses }, this.epochs.copy());
+  }
+
   /** All that it's made from, as it is now. */
   get config(): RulesetConfig {
     const { managed, output } = this;
-    return { ...this.#config, managed, output, epoch: this.#epoch, ...this.flows };
+    const { current, older } = this.epochs;
+    return { ...this.#config, managed, output, epoch: current, olderEpochs: older, ...this.flows };
   }
 
   get managed(): readonly Address[] | "all" {
@@ -69,10 +81,6 @@ export class FilterTable {
     return this.#config.mark;
   }
 
-  get epoch(): number {
-    return this.#epoch;
-  }
-
   get checksSources(): boolean {
     return this.#config.knobs.sourceDestCheck === "on";
   }
@@ -84,15 +92,16 @@ export class FilterTable {
 
   /** Set name → number of elements, but for those that the packets fill. */
   get sizes(): ReadonlyMap<string, number> {
-    const isInReview = !this.#reviewed.isEmpty;
     const addresses = setNames.flatMap((name) => {
       const set = this.#sets[name];
       return set === "all" ? new AddressSet(name).sizes : set.sizes;
     });
     const checked = this.checksSources ? sourceSets(this.#config.sourceCheck ?? noSourceCheck) : [];
     return new Map([
-      ["epoch", this.#epoch === 0 || isInReview ? 0 : 1],
-      ["reviewed_epoch", this.#epoch !== 0 && isInReview ? 1 : 0],
+      ...Object.entries(epochSets(this.epochs, !this.#reviewed.isEmpty)).map(([name, epochs]): [string, number] => [
+        name,
+        epochs.length,
+      ]),
       ...this.#reviewed.sizes,
       ...this.#renewed.sizes,
       ...addresses,
@@ -120,7 +129,7 @@ export class FilterTable {
       ...sets.flatMap(({ set, added }) => set.adding(set.lacks(added)).map((message) => [message])),
       [
         ...this.#renewed.adding(this.#renewed.lacks(change.flows.renewed)),
-        ...this.#describeEpoch(change),
+        ...this.#describeFlows(change),
         ...denialSetNames.map((name) => flushSet("inet", name)),
       ],
       ...sets.flatMap(({ set, removed }) => set.deleting(set.holds(removed)).map((message) => [message])),
@@ -128,7 +137,7 @@ export class FilterTable {
   }
 
   /** The change is in force. */
-  note({ managed, output, flows, epoch }: TableChange): void {
+  note({ managed, output, flows, epoch, keepsDecisions }: TableChange): void {
     for (const [name, { added, removed }] of Object.entries({ managed, output }) as [SetName, AddressDelta][]) {
       const set = this.#sets[name];
       if (set === "all") continue;
@@ -136,25 +145,28 @@ export class FilterTable {
       set.delete(removed);
     }
     this.#renewed.insert(flows.renewed);
-    if (epoch === this.#epoch) this.#reviewed.insert(flows.reviewed);
-    else this.#reviewed.clear();
-    this.#epoch = epoch;
+    if (!keepsDecisions) this.#reviewed.clear();
+    this.#reviewed.insert(flows.reviewed);
+    this.epochs.publish(epoch, keepsDecisions);
   }
 
-  /** These addresses' flows have been found: what is decided, or held, counts from now on. */
-  describeSettled({ reviewed, renewed }: FlowChanges): readonly MessageBuilder[] {
+  /** The flows of these addresses have been found; what these older epochs decided has the current one's number. */
+  describeSettled({ reviewed, renewed }: FlowChanges, renumbered: readonly number[]): readonly MessageBuilder[] {
     const gone = this.#reviewed.holds(reviewed);
-    const isLast = gone.length > 0 && gone.length === this.#reviewed.addresses.length;
+    const isInReview = gone.length < this.#reviewed.addresses.length;
+    const after = this.epochs.copy();
+    after.retire(renumbered);
     return [
       ...this.#renewed.deleting(this.#renewed.holds(renewed)),
       ...this.#reviewed.deleting(gone),
-      ...(isLast ? this.#setEpochs(this.#epoch, false) : []),
+      ...this.#describeEpochs(after, isInReview),
     ];
   }
 
-  noteSettled({ reviewed, renewed }: FlowChanges): void {
+  noteSettled({ reviewed, renewed }: FlowChanges, renumbered: readonly number[]): void {
     this.#reviewed.delete(reviewed);
     this.#renewed.delete(renewed);
+    this.epochs.retire(renumbered);
   }
 
   describeSourceCheck(check: SourceCheck): readonly MessageBuilder[] {
@@ -174,27 +186,28 @@ export class FilterTable {
     this.#config = { ...this.#config, sourceCheck };
   }
 
-  /** With another epoch there is nothing to review: no flow is decided. */
-  #describeEpoch({ epoch, flows }: TableChange): readonly MessageBuilder[] {
-    const wasInReview = !this.#reviewed.isEmpty;
-    if (epoch !== this.#epoch) {
-      return [...(wasInReview ? this.#reviewed.flushing() : []), ...this.#setEpochs(epoch, false)];
-    }
-    const added = this.#reviewed.lacks(flows.reviewed);
-    return [...this.#reviewed.adding(added), ...(added.length > 0 && !wasInReview ? this.#setEpochs(epoch, true) : [])];
+  /** Where no decision before counts there is nothing to review. */
+  #describeFlows({ epoch, keepsDecisions, flows }: TableChange): readonly MessageBuilder[] {
+    const after = this.epochs.copy();
+    after.publish(epoch, keepsDecisions);
+    const reviewed = keepsDecisions
+      ? this.#reviewed.adding(this.#reviewed.lacks(flows.reviewed))
+      : [...(this.#reviewed.isEmpty ? [] : this.#reviewed.flushing()), ...this.#reviewed.adding(flows.reviewed)];
+    const isInReview = flows.reviewed.length > 0 || (keepsDecisions && !this.#reviewed.isEmpty);
+    return [...reviewed, ...this.#describeEpochs(after, isInReview)];
   }
 
-  #setEpochs(epoch: number, isInReview: boolean): readonly MessageBuilder[] {
-    return [
-      ...replaceEpoch(this.mark, isInReview ? 0 : epoch, "epoch"),
-      ...replaceEpoch(this.mark, isInReview ? epoch : 0, "reviewed_epoch"),
-    ];
+  #describeEpochs(after: Epochs, isInReview: boolean): readonly MessageBuilder[] {
+    const before = epochSets(this.epochs, !this.#reviewed.isEmpty);
+    return Object.entries(epochSets(after, isInReview)).flatMap(([set, epochs]) =>
+      epochs.join() === before[set as keyof typeof before].join() ? [] : replaceEpochs(this.mark, set, epochs),
+    );
   }
 }
 
-/** A change of nothing but, perhaps, forgotten denials. */
-export function emptyChange(epoch: number): TableChange {
-  return { managed: noDelta, output: noDelta, flows: noFlowChanges, epoch };
+/** Another epoch, and nothing else; denials are forgotten. */
+export function epochChange(epoch: number): TableChange {
+  return { managed: noDelta, output: noDelta, flows: noFlowChanges, epoch, keepsDecisions: false };
 }
 
 function textOf(set: SourceSet | undefined): string {

@@ -5,8 +5,7 @@
  * Order is the caller's, and it matters:
  *
  * - Start: bind the queues, `install`, `clearDecisions`, `publishEpoch`.
- * - A change of everything: `sweepEpoch(next)`, workers switch programs, `changeEpoch(next)`. A change of some addresses:
- *   workers switch programs, `changeAddresses`.
+ * - A change: `takeEpoch`, workers switch programs and mark with it what they decide, `change`.
  *   The engine knows a policy before the kernel asks for it; an address is judged before it's trusted.
  * - Meanwhile: `isIntact`, and `restore` where it isn't; never while another of these is under way.
  * - Stop: `remove` or `keep`, then verdicts for everything queued, then close the queues, then `close`.
@@ -15,9 +14,8 @@
  * there are.
  */
 
-import type { AddressChange } from "../model/address-change.ts";
+import type { AddressChange, AddressDelta } from "../model/address-change.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
-import { epochBits } from "../model/epoch.ts";
 import type { Address } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
 import { AddressSet } from "./address-set.ts";
@@ -25,8 +23,9 @@ import { Bridges } from "./bridge.ts";
 import { bridgesToEnforce } from "./bridge-choice.ts";
 import { BridgeTable } from "./bridge-table.ts";
 import { Conntrack, type FlowChanges, noFlowChanges } from "./conntrack.ts";
+import { KernelError } from "./error.ts";
 import {
-  emptyChange,
+  epochChange,
   FilterTable,
   type FirewallConfig,
   noDelta,
@@ -48,6 +47,17 @@ export type { FirewallConfig, RuleCounts };
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
 export type AddressSetChanges = Readonly<Record<SetName, AddressChange>>;
 
+export interface FirewallOptions {
+  /** Flows of changed addresses could not be looked for in connection tracking: that is tried again. */
+  readonly onSearchFailure?: (error: unknown) => void;
+  /** Another one in tests. */
+  readonly searchDelayMs?: number;
+}
+/** From a change to the search for its flows. */
+const SEARCH_DELAY_MS = 1000;
+/** Searches after which there must be a free epoch: the first may find older ones' flows, the next what is left of them. */
+const EPOCH_ATTEMPTS = 4;
+
 export class Firewall {
   readonly #netfilter: NetlinkClient;
   readonly #route: NetlinkClient;
@@ -59,11 +69,8 @@ export class Firewall {
   readonly #pins: ForwardingPins;
   readonly #switches = new SwitchMemory();
   #installed: FilterTable | null = null;
-  /** The epoch nibble that no flow has: swept ahead of time. */
-  #swept: { readonly nibble: number; readonly done: Promise<number> } | null = null;
 
-  /** `onSearchFailure`: flows of changed addresses could not be looked for; they visit the engine until they are. */
-  constructor(addon: Pick<Addon, "NetlinkSocket">, onSearchFailure: (error: unknown) => void = () => {}) {
+  constructor(addon: Pick<Addon, "NetlinkSocket">, options: FirewallOptions = {}) {
     this.#netfilter = new NetlinkClient(addon, NetlinkProtocol.netfilter);
     this.#route = new NetlinkClient(addon, NetlinkProtocol.route);
     this.#bridges = new Bridges(this.#route, this.#switches);
@@ -73,7 +80,8 @@ export class Firewall {
     this.#review = new FlowReview({
       conntrack: this.#conntrack,
       commit: (operation, groups) => this.#tables.commit(operation, groups),
-      onFailure: onSearchFailure,
+      onFailure: options.onSearchFailure ?? (() => {}),
+      delayMs: options.searchDelayMs ?? SEARCH_DELAY_MS,
     });
     this.#pins = new ForwardingPins(this.#route);
   }
@@ -115,38 +123,42 @@ export class Firewall {
     return this.#conntrack.clearDecisions();
   }
 
-  /**
-   * Makes the flows undecided that were decided in the epoch which last had this number's nibble. For the one that comes
-   * after the epoch in force that is done ahead of time.
-   */
-  async sweepEpoch(epoch: number): Promise<void> {
-    const nibble = epochBits(epoch);
-    if (nibble === this.#get().epoch) throw new RangeError(`the nibble of epoch ${epoch} is in force`);
-    if (this.#swept?.nibble !== nibble) this.#sweep(nibble);
-    try {
-      await this.#swept?.done;
-    } catch (error) {
-      this.#swept = null;
-      throw error;
-    }
-  }
-
-  /** From here on, flows decided in this epoch are the kernel's, and all others are asked about again. */
+  /** From here on, flows decided in this epoch are the kernel's, and all others are asked about. At the start. */
   publishEpoch(epoch: number): void {
-    this.#enforce(emptyChange(epochBits(epoch)));
+    this.#enforce(epochChange(epoch));
+  }
+
+  /** A number that no flow's mark carries, for the next change; one that was taken for a change that failed is given up. */
+  async takeEpoch(): Promise<number> {
+    const { epochs } = this.#get();
+    for (let attempt = 0; attempt < EPOCH_ATTEMPTS; attempt++) {
+      const epoch = epochs.take();
+      if (epoch !== null) return epoch;
+      this.#review.begin(this.#get(), noFlowChanges);
+      await this.#review.settled();
+    }
+    throw new KernelError("VERDICTD_CONNTRACK", "take an epoch", 0, "connection tracking could not be searched");
   }
 
   /**
-   * Diverts other addresses than before, has the flows of some judged again, and forgets denied attempts (NP-73), in one
-   * transaction: in force when it resolves. Connection tracking is searched for those flows afterwards (`settled`).
+   * Diverts other addresses than before, has the flows of the affected ones judged again, or all, and forgets denied
+   * attempts (NP-73), in one transaction: in force when it resolves. What flows of renewed addresses were held for counts no
+   * more: they are somebody else's now. Connection tracking is searched for those flows afterwards (`settled`).
    */
-  async changeAddresses(sets: AddressSetChanges, flows: FlowChanges): Promise<void> {
-    await this.#change(sets, flows, this.#get().epoch);
-  }
-
-  /** The same, and from here on only flows decided in this epoch are the kernel's; some addresses are somebody else's. */
-  async changeEpoch(epoch: number, sets: AddressSetChanges, renewed: readonly Address[]): Promise<void> {
-    await this.#change(sets, { ...noFlowChanges, renewed }, epochBits(epoch));
+  async change(
+    epoch: number,
+    sets: AddressSetChanges,
+    affected: readonly Address[] | "all",
+    renewed: readonly Address[],
+  ): Promise<void> {
+    const table = this.#get();
+    const flows = { reviewed: affected === "all" ? [] : affected, renewed };
+    const keepsDecisions = affected !== "all";
+    const hasShape = setNames.every((name) => (sets[name] === "all") === table.isAll(name));
+    const deltaOf = (name: SetName): AddressDelta => (sets[name] === "all" || !hasShape ? noDelta : sets[name]);
+    const change = { managed: deltaOf("managed"), output: deltaOf("output"), flows, epoch, keepsDecisions };
+    if (hasShape) this.#enforce(change);
+    else await this.#reshape(sets, change);
   }
 
   /** Resolves when connection tracking has been searched for all that changed; with the number of flows found. */
@@ -239,27 +251,21 @@ export class Firewall {
     this.#conntrack.close();
   }
 
-  async #change(sets: AddressSetChanges, flows: FlowChanges, epoch: number): Promise<void> {
+  /** "All packets" is another shape of the chains, not a set. */
+  async #reshape(sets: AddressSetChanges, change: TableChange): Promise<void> {
     const table = this.#get();
-    if (setNames.every((name) => (sets[name] === "all") === table.isAll(name))) {
-      const deltaOf = (name: SetName) => (sets[name] === "all" ? noDelta : sets[name]);
-      this.#enforce({ managed: deltaOf("managed"), output: deltaOf("output"), flows, epoch });
-      return;
-    }
-    // "All packets" is another shape of the chains, not a set.
     const target = (name: SetName): readonly Address[] | "all" => {
-      const change = sets[name];
-      if (change === "all") return change;
+      const { [name]: wanted } = sets;
+      if (wanted === "all") return wanted;
       const set = new AddressSet(name, table[name] === "all" ? [] : table[name]);
-      set.insert(change.added);
-      set.delete(change.removed);
+      set.insert(wanted.added);
+      set.delete(wanted.removed);
       return set.addresses;
     };
-    const rebuilt = new FilterTable({ ...table.config, managed: target("managed"), output: target("output") });
-    const change = { ...emptyChange(epoch), flows };
-    rebuilt.note(change);
-    await this.#tables.rebuild(rebuilt.config);
-    this.#adopt(rebuilt, rebuilt.flows);
+    const reshaped = table.reshaped({ managed: target("managed"), output: target("output") });
+    reshaped.note(change);
+    await this.#tables.rebuild(reshaped.config);
+    this.#adopt(reshaped, reshaped.flows);
   }
 
   /** What the kernel refuses is nowhere noted. */
@@ -274,15 +280,6 @@ export class Firewall {
     this.#installed = table;
     this.#conntrack.useLayout(table.mark);
     this.#review.begin(table, flows);
-    const next = epochBits(table.epoch + 1);
-    if (table.epoch !== 0 && this.#swept?.nibble !== next) this.#sweep(next);
-  }
-
-  #sweep(nibble: number): void {
-    const done = this.#conntrack.sweepEpoch(nibble);
-    // Whoever needs it is told, and nobody else.
-    done.catch(() => {});
-    this.#swept = { nibble, done };
   }
 
   #get(): FilterTable {

@@ -1,12 +1,18 @@
 /**
  * Flows that were decided before some addresses' policies changed, or held before some changed hands, and nobody else's
  * (scoped invalidation). From the transaction of the change on, the rules take every flow of these addresses for
- * undecided, or not held; meanwhile connection tracking is searched for them, off the event loop, and then their ct marks
- * say so themselves. So a change is in force at once, however many flows there are.
+ * undecided that was decided in an epoch before, or for not held; a while later connection tracking is searched for them,
+ * off the event loop, and then their ct marks say so themselves. So a change is in force at once, however many flows there
+ * are.
  *
- * Where the search fails the rules stay as they are, which is slower and as safe, and it's tried again.
+ * A while later, because an entry can't be changed only if it's still as it was read: a flow that is judged again in
+ * between would lose what was decided. By then those that are alive have been judged.
+ *
+ * The same search frees the numbers of epochs whose decisions don't count any more. Where numbers become few, it's not
+ * waited for, and what older epochs decided gets the number of the one in force.
+ *
+ * Where it fails the rules stay as they are, which is slower and as safe, and it's tried again.
  */
-import { setTimeout } from "node:timers/promises";
 import { type Address, addressKey } from "../net/address.ts";
 import type { Conntrack, FlowChanges } from "./conntrack.ts";
 import type { FilterTable, MessageGroups } from "./filter-table.ts";
@@ -14,11 +20,15 @@ import type { FilterTable, MessageGroups } from "./filter-table.ts";
 /** After a search there is a pause of so many times its length: changes that never end cost a fifth of a core at most. */
 const PAUSE_RATIO = 4;
 const RETRY_MS = 1000;
+/** Numbers that must be free, or a search begins at once. */
+const FEW_FREE = 7;
 
 export interface FlowReviewParts {
   readonly conntrack: Conntrack;
   readonly commit: (operation: string, groups: MessageGroups) => void;
   readonly onFailure: (error: unknown) => void;
+  /** From a change to the search. */
+  readonly delayMs: number;
 }
 
 export class FlowReview {
@@ -27,6 +37,7 @@ export class FlowReview {
   readonly #waiting = new Set<string>();
   #running: Promise<number> | null = null;
   #table: FilterTable | null = null;
+  #wake: () => void = () => {};
 
   constructor(parts: FlowReviewParts) {
     this.#parts = parts;
@@ -36,13 +47,14 @@ export class FlowReview {
   begin(table: FilterTable, { reviewed, renewed }: FlowChanges): void {
     this.#table = table;
     for (const address of [...reviewed, ...renewed]) this.#waiting.add(addressKey(address));
-    if (this.#waiting.size === 0) return;
-    this.#running ??= this.#search().finally(() => {
+    if (isShort(table)) this.#wake();
+    if (this.#waiting.size === 0 && !isShort(table)) return;
+    this.#running ??= this.#searchAll().finally(() => {
       this.#running = null;
     });
   }
 
-  /** Resolves when no address waits: with the number of entries that changed. Never rejects. */
+  /** Resolves when nothing waits: with the number of entries that changed. Never rejects. */
   settled(): Promise<number> {
     return this.#running ?? Promise.resolve(0);
   }
@@ -51,47 +63,65 @@ export class FlowReview {
   stop(): void {
     this.#table = null;
     this.#waiting.clear();
+    this.#wake();
   }
 
-  async #search(): Promise<number> {
-    let count = 0;
-    for (;;) {
+  async #searchAll(): Promise<number> {
+    for (let [count, pauseMs] = [0, this.#parts.delayMs]; ; ) {
+      if (this.#table !== null && !isShort(this.#table)) await this.#pause(pauseMs);
       const table = this.#table;
-      const batch = table === null ? null : this.#waitingOf(table.flows);
+      if (table === null || (this.#waiting.size === 0 && !isShort(table))) return count;
+      const batch = this.#waitingOf(table.flows);
       this.#waiting.clear();
-      if (table === null || batch === null) return count;
       const start = performance.now();
       try {
-        count += await this.#settle(table, batch);
+        count += await this.#search(table, batch);
       } catch (error) {
         if (this.#table === null) return count;
         this.#parts.onFailure(error);
         for (const address of [...batch.reviewed, ...batch.renewed]) this.#waiting.add(addressKey(address));
-        await setTimeout(RETRY_MS, undefined, { ref: false });
+        await this.#pause(RETRY_MS);
       }
-      if (this.#waiting.size > 0)
-        await setTimeout(PAUSE_RATIO * (performance.now() - start), undefined, { ref: false });
+      pauseMs = this.#waiting.size === 0 ? 0 : Math.max(this.#parts.delayMs, PAUSE_RATIO * (performance.now() - start));
     }
   }
 
-  async #settle(table: FilterTable, batch: FlowChanges): Promise<number> {
-    const { epoch } = table;
-    const count = await this.#parts.conntrack.settle(epoch, batch);
+  async #search(table: FilterTable, batch: FlowChanges): Promise<number> {
+    const { current, older, spent } = table.epochs;
+    const renumbers = isShort(table);
+    const count = await this.#parts.conntrack.settle({ current, older, spent, renumbers, flows: batch });
     if (this.#table !== table) return count;
-    // In between some may have changed again: they stay in the sets. With the epoch, a review is over.
+    // In between some may have changed again: they stay in the sets.
     const found = without(batch, this.#waiting);
-    const settled = table.epoch === epoch ? found : { ...found, reviewed: [] };
-    this.#parts.commit("settle flows", [table.describeSettled(settled)]);
-    table.noteSettled(settled);
+    const renumbered = renumbers ? older : [];
+    this.#parts.commit("settle flows", [table.describeSettled(found, renumbered)]);
+    table.noteSettled(found, renumbered);
+    table.epochs.free([...spent, ...renumbered]);
     return count;
   }
 
-  /** Of these, what waits; null for nothing. */
-  #waitingOf({ reviewed, renewed }: FlowChanges): FlowChanges | null {
-    const waits = (address: Address): boolean => this.#waiting.has(addressKey(address));
-    const batch = { reviewed: reviewed.filter(waits), renewed: renewed.filter(waits) };
-    return batch.reviewed.length + batch.renewed.length === 0 ? null : batch;
+  /** Ends early where numbers become few. */
+  async #pause(ms: number): Promise<void> {
+    if (ms === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => {};
   }
+
+  /** Of these, what waits. */
+  #waitingOf({ reviewed, renewed }: FlowChanges): FlowChanges {
+    const waits = (address: Address): boolean => this.#waiting.has(addressKey(address));
+    return { reviewed: reviewed.filter(waits), renewed: renewed.filter(waits) };
+  }
+}
+
+function isShort(table: FilterTable): boolean {
+  return table.epochs.freeCount < FEW_FREE;
 }
 
 function without({ reviewed, renewed }: FlowChanges, keys: ReadonlySet<string>): FlowChanges {

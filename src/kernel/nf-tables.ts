@@ -62,13 +62,10 @@ export function deleteElements(set: string, addresses: readonly Address[]): read
   return elementMessages("inet", Message.deleteSetElement, set, addresses.map(addressKeyBytes));
 }
 
-/** Empties a set of epochs and puts this nibble in; 0 leaves it empty: then nothing counts as decided. */
-export function replaceEpoch(
-  layout: MarkLayout,
-  epochNibble: number,
-  set: "epoch" | "reviewed_epoch",
-): readonly MessageBuilder[] {
-  return replaceElements("inet", set, epochNibble === 0 ? [] : [hostUint32((epochNibble << layout.shift) >>> 0)]);
+/** Empties a set of epochs and puts these in, as they are in a mark; 0 is none. */
+export function replaceEpochs(layout: MarkLayout, set: string, epochs: readonly number[]): readonly MessageBuilder[] {
+  const keys = epochs.filter((epoch) => epoch !== 0).map((epoch) => hostUint32((epoch << layout.shift) >>> 0));
+  return replaceElements("inet", set, keys);
 }
 
 /** Empties a set, and puts these in, each as the kernel has it: numbers of 32 bits in host order. */

@@ -17,9 +17,9 @@ export interface NftMark {
   /** True iff all of these bits are set. */
   packetHas(byte: number): string;
   flowHas(byte: number): string;
-  /** The ct mark carries the epoch that is in force, and no flow is in review. */
+  /** The ct mark carries an epoch whose decisions count. */
   readonly flowIsDecided: string;
-  /** It carries that epoch, and some flows are in review, perhaps this one. */
+  /** It carries one whose decisions count, but for addresses in review. */
   readonly flowIsInReview: string;
 }
 

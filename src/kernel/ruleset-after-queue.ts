@@ -71,7 +71,7 @@ function deniedRules({ hook, knobs }: RulesetConfig, mark: NftMark): string[] {
   return [
     "counter name judged_deny",
     `${isError} drop`,
-    ...rememberDenial(mark),
+    rememberDenial(mark),
     `meta mark set meta mark & ${mark.bits(0xff & ~(markHeld.sg | markHeld.k8s))}`,
     // The entry stays and remembers the denial: deleting it would let the other side's next packet make a new one, the
     // wrong way round (PL-26).

@@ -51,8 +51,10 @@ export interface RulesetConfig {
   readonly output: readonly Address[] | "all";
   /** Absent: no bridge is checked yet. */
   readonly sourceCheck?: SourceCheck;
-  /** Epoch nibble in force, 1–15; 0 for none: then nothing counts as decided. */
+  /** The epoch in force, 1–15; 0 for none: then nothing counts as decided. */
   readonly epoch: number;
+  /** Epochs before it whose decisions count. Absent: none. */
+  readonly olderEpochs?: readonly number[];
   /** Addresses whose flows count as undecided, whatever their ct mark says (flow-review.ts). Absent: none. */
   readonly reviewed?: readonly Address[];
   /** Addresses whose flows were held for somebody else. Absent: none. */

@@ -65,11 +65,9 @@ const isFirstPacket = "ct direction original ct status & (confirmed | dnat) == 0
 export const refuseRemembered = `${isFirstPacket} jump remembered`;
 
 /** Behind the queue: `packet` is one that was denied. */
-export function rememberDenial(mark: NftMark): string[] {
-  const epoch = `meta mark & ${mark.bits(markEpochMask)}`;
-  return ["@epoch", "@reviewed_epoch"].map(
-    (inForce) => `${mark.packetHas(markRemember)} ${epoch} ${inForce} ${isFirstPacket} jump remember`,
-  );
+export function rememberDenial(mark: NftMark): string {
+  const isOfThisEpoch = `meta mark & ${mark.bits(markEpochMask)} @current_epoch`;
+  return `${mark.packetHas(markRemember)} ${isOfThisEpoch} ${isFirstPacket} jump remember`;
 }
 
 export function renderDenialSets({ knobs }: Pick<RulesetConfig, "knobs">): string[] {

@@ -14,6 +14,7 @@
  * What depends on outside text: nothing. Addresses are printed from their words, numbers from numbers.
  */
 import { type Address, Family, formatAddress } from "../net/address.ts";
+import { epochSets } from "./epochs.ts";
 import { deleteTimeouts, renderTimeouts } from "./flow-timeouts.ts";
 import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
@@ -52,7 +53,7 @@ export function renderQueueChain(config: RulesetConfig): string {
  */
 export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothingLeft): string {
   const mark = nftMark(config.mark);
-  const epoch = config.epoch === 0 ? [] : [mark.bits(config.epoch)];
+  const epochs = { current: config.epoch, older: config.olderEpochs ?? [] };
   const isInReview = (config.reviewed ?? []).length > 0;
   return [
     ...leftover.chains.map((name) => `flush chain ${TABLE} ${name}`),
@@ -63,9 +64,10 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     `table ${TABLE} {`,
     ...Object.keys(ruleCounters).map((name) => `\tcounter ${name} {\n\t}`),
     ...renderTimeouts(config),
-    // A size makes the kernel take its fixed hash, the faster one; while one epoch replaces another there are two.
-    renderSet("epoch", "mark", isInReview ? [] : epoch, 16),
-    renderSet("reviewed_epoch", "mark", isInReview ? epoch : [], 16),
+    // A size makes the kernel take its fixed hash, the faster one; while a set is replaced it holds both contents.
+    ...Object.entries(epochSets(epochs, isInReview)).map(([name, epochs]) =>
+      renderSet(name, "mark", epochs.map(mark.bits), 32),
+    ),
     renderAddressSet("reviewed4", Family.ipv4, config.reviewed ?? []),
     renderAddressSet("reviewed6", Family.ipv6, config.reviewed ?? []),
     renderAddressSet("renewed4", Family.ipv4, config.renewed ?? []),

@@ -5,7 +5,7 @@
  *     10.1.0.0/16 → 10.2.0.7, 10 flows for each address; fd00:1::/64 → fd00:2::7; zone 7 beside zone 0
  */
 import { loadAddon } from "../../src/kernel/addon-loader.ts";
-import { Conntrack } from "../../src/kernel/conntrack.ts";
+import { Conntrack, type Settlement } from "../../src/kernel/conntrack.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../src/kernel/netlink-client.ts";
 import {
   concatBytes,
@@ -101,20 +101,26 @@ insert([
   { from: address("192.0.2.1"), to: address("10.99.0.1"), port: 1, mark: 0x11, real: address("10.3.0.3") },
 ]);
 
+const nobody = { reviewed: [], renewed: [] };
+/** Of epoch 1, while 3 is in force; what 2 decided counts no more where it's said so. */
+const review = (...reviewed: Address[]) => settle({ flows: { reviewed, renewed: [] } });
+const settle = (change: Partial<Settlement>): Promise<number> =>
+  conntrack.settle({ current: 3, older: [1], spent: [], renumbers: false, flows: nobody, ...change });
+
 const steps: Record<string, () => unknown> = {
-  nothing: () => conntrack.settle(1, { reviewed: [address("203.0.113.1")], renewed: [] }),
+  nothing: () => review(address("203.0.113.1")),
   withoutLayout: () => new Conntrack(loadAddon()).clearAll(),
-  pod: () => conntrack.settle(1, { reviewed: [pods[0] as Address], renewed: [] }),
-  other: () => conntrack.settle(1, { reviewed: [pods[1] as Address], renewed: [] }),
-  ipv6: () => conntrack.settle(1, { reviewed: [from6], renewed: [] }),
-  beforeDnat: () => conntrack.settle(1, { reviewed: [address("10.99.0.1")], renewed: [] }),
-  afterDnat: () => conntrack.settle(1, { reviewed: [address("10.3.0.3")], renewed: [] }),
-  many: () => conntrack.settle(1, { reviewed: pods.slice(0, 300), renewed: [] }),
-  sweepAnother: () => conntrack.sweepEpoch(2),
-  sweepNone: () => conntrack.sweepEpoch(5),
-  held: () => conntrack.settle(3, { reviewed: pods, renewed: [from6] }),
-  together: async () =>
-    Promise.all([conntrack.sweepEpoch(7), conntrack.settle(2, { reviewed: pods, renewed: [pods[0] as Address] })]),
+  inForce: () => settle({ current: 1, older: [], flows: { reviewed: pods, renewed: [from6] } }),
+  pod: () => review(pods[0] as Address),
+  other: () => review(pods[1] as Address),
+  ipv6: () => review(from6),
+  beforeDnat: () => review(address("10.99.0.1")),
+  afterDnat: () => review(address("10.3.0.3")),
+  many: () => review(...pods.slice(0, 300)),
+  spent: () => settle({ spent: [2, 5] }),
+  renewed: () => settle({ flows: { reviewed: [], renewed: [from6] } }),
+  renumbered: () => settle({ renumbers: true, flows: { reviewed: pods.slice(0, 400), renewed: [] } }),
+  together: async () => Promise.all([settle({ spent: [7] }), settle({ flows: { reviewed: [], renewed: pods } })]),
   decisions: () => conntrack.clearDecisions(),
   all: () => conntrack.clearAll(),
 };

@@ -27,6 +27,7 @@ describe.skipIf(skipReason !== null)(`ct marks (${skipReason ?? "root"})`, () =>
   const rows: readonly (readonly [string, string, unknown, Marks])[] = [
     ["nothing", "an address that nobody has", 0, before],
     ["withoutLayout", "before it's known where our byte is", 0, before],
+    ["inForce", "what the epoch in force decided stays, and is held as it says", 0, before],
     [
       "pod",
       "one address, in every zone; held bits stay",
@@ -63,11 +64,16 @@ describe.skipIf(skipReason !== null)(`ct marks (${skipReason ?? "root"})`, () =>
       2980,
       { "3200abcd": 1, "3100abcd": 2000, "4000abcd": 1, c000abcd: 1, abcd: 3003 },
     ],
-    ["sweepAnother", "an epoch's nibble", 1, { "3100abcd": 2000, "4000abcd": 1, c000abcd: 1, abcd: 3004 }],
-    ["sweepNone", "a nibble that no entry has", 0, { "3100abcd": 2000, "4000abcd": 1, c000abcd: 1, abcd: 3004 }],
-    ["held", "held bits of one address", 1, { "3100abcd": 2000, "4000abcd": 1, abcd: 3005 }],
-    ["together", "two at once take turns", [0, 1], { "3100abcd": 2000, abcd: 3006 }],
-    ["decisions", "all decisions", 2000, { abcd: 5006 }],
+    ["spent", "all that spent epochs decided", 1, { "3100abcd": 2000, "4000abcd": 1, c000abcd: 1, abcd: 3004 }],
+    ["renewed", "what one address's flows were held for", 1, { "3100abcd": 2000, "4000abcd": 1, abcd: 3005 }],
+    [
+      "renumbered",
+      "a decision that counts gets the number in force, but for those of reviewed addresses",
+      2000,
+      { "3300abcd": 1000, "4000abcd": 1, abcd: 4005 },
+    ],
+    ["together", "two at once take turns", [0, 1], { "3300abcd": 1000, abcd: 4006 }],
+    ["decisions", "all decisions", 1000, { abcd: 5006 }],
     ["all", "all that is ours, when there is nothing left", 0, { abcd: 5006 }],
   ];
   it.each(rows)("%s: %s", (name, _, result, marks) => {

@@ -41,19 +41,19 @@ export type Command =
   | { readonly op: "install"; readonly config: FirewallText }
   | { readonly op: "startQueue"; readonly number?: number; readonly maxLength?: number; readonly failOpen?: boolean }
   | { readonly op: "answer"; readonly byte: number }
-  | { readonly op: "publishEpoch" | "sweepEpoch"; readonly epoch: number }
-  | ({ readonly op: "changeAddresses" } & Changes)
-  | ({ readonly op: "changeEpoch"; readonly epoch: number } & Changes)
-  | { readonly op: "enforceBridges"; readonly names: readonly string[] }
-  | {
-      readonly op: "resetFlows";
-      readonly reviewed?: readonly string[];
+  | { readonly op: "publishEpoch"; readonly epoch: number }
+  | ({
+      readonly op: "change";
+      readonly epoch: number;
+      readonly affected?: readonly string[] | "all";
       readonly renewed?: readonly string[];
       readonly isAwaited?: boolean;
-    }
+    } & Changes)
+  | { readonly op: "enforceBridges"; readonly names: readonly string[] }
   | {
       readonly op:
         | "probe"
+        | "takeEpoch"
         | "stopQueue"
         | "takeSeen"
         | "clearDecisions"

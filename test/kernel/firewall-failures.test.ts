@@ -166,7 +166,7 @@ describe.skipIf(skipReason !== null)(`the table under stress (${skipReason ?? "r
       // The echo request isn't judged, its reply is: on the input hook, as a reply of a flow that nobody asked about.
       expect(l.pings(l.router, server4)).toBe("no");
       expect(await l.states()).toEqual([markStates.reply]);
-      await l.firewall.ask({ op: "changeAddresses", output: { added: managed } });
+      await l.change({ output: { added: managed } });
       expect(l.pings(l.router, server4)).toBe("no");
       expect(await l.states()).toEqual([markStates.original]);
       await l.answer(acceptBoth);

@@ -7,7 +7,7 @@
  */
 import { createLab, type Lab, type Namespace, waitFor } from "../support/namespace.ts";
 import { type Conversation, Peer } from "../support/peer.ts";
-import { FirewallDriver, type FirewallText } from "./firewall-driver.ts";
+import { type Command, FirewallDriver, type FirewallText } from "./firewall-driver.ts";
 
 export const server4 = "10.7.2.2";
 export const server6 = "fd07:2::2";
@@ -28,11 +28,9 @@ export class FirewallLab {
   firewall: FirewallDriver;
   /** Another one for each test. */
   port = 5000;
-  /** The epoch in force, and as it is in the mark. */
-  epoch = 0;
-  get nibble(): number {
-    return ((this.epoch - 1) % 15) + 1;
-  }
+  /** The epoch in force, as it is in the mark. */
+  nibble = 0;
+  #answer = DROP;
 
   constructor() {
     const router = this.#lab.namespace("router");
@@ -95,14 +93,22 @@ export class FirewallLab {
     await this.publish();
   }
 
+  /** Another epoch: every flow is asked about again. */
   async publish(): Promise<void> {
-    this.epoch += 1;
-    await this.firewall.ask({ op: "sweepEpoch", epoch: this.epoch });
-    await this.firewall.ask({ op: "publishEpoch", epoch: this.epoch });
+    this.nibble = await this.firewall.ask<number>({ op: "takeEpoch" });
+    await this.firewall.ask({ op: "publishEpoch", epoch: this.nibble });
+  }
+
+  /** A change, with what isn't said left as it is; returns how many entries the search for flows has changed. */
+  async change(change: Omit<Extract<Command, { op: "change" }>, "op" | "epoch">): Promise<number> {
+    this.nibble = await this.firewall.ask<number>({ op: "takeEpoch" });
+    await this.answer(this.#answer);
+    return this.firewall.ask({ op: "change", epoch: this.nibble, ...change });
   }
 
   /** What every packet is answered from now on: `DROP`, or a byte, to which the epoch is added. */
   async answer(byte: number): Promise<void> {
+    this.#answer = byte;
     await this.firewall.ask({ op: "answer", byte: byte === DROP ? DROP : byte | this.nibble });
   }
 

@@ -16,7 +16,7 @@ import { type Address, formatAddress, parseAddress } from "../../src/net/address
 import type { Command, FirewallText, Seen, TextDelta } from "./firewall-driver.ts";
 
 const addon = loadAddon();
-const firewall = new Firewall(addon);
+const firewall = new Firewall(addon, { searchDelayMs: 100 });
 const netlink = new NetlinkClient(addon, NetlinkProtocol.route);
 /** Asked once; the queue is what this kernel has, as the agent chooses it. */
 const probed = probeKernel(addon);
@@ -107,30 +107,22 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
     return taken;
   },
   publishEpoch: ({ epoch }) => firewall.publishEpoch(epoch),
-  sweepEpoch: ({ epoch }) => firewall.sweepEpoch(epoch),
+  takeEpoch: () => firewall.takeEpoch(),
   clearDecisions: () => firewall.clearDecisions(),
-  changeAddresses: ({ managed, output }) =>
-    firewall.changeAddresses({ managed: changeOf(managed), output: changeOf(output) }, { reviewed: [], renewed: [] }),
-  changeEpoch: ({ epoch, managed, output }) =>
-    firewall.changeEpoch(epoch, { managed: changeOf(managed), output: changeOf(output) }, []),
+  /** Of some addresses, or of all: then every flow is asked about again. */
+  async change({ epoch, managed, output, affected = [], renewed = [], isAwaited = true }) {
+    const sets = { managed: changeOf(managed), output: changeOf(output) };
+    await firewall.change(epoch, sets, addresses(affected), addresses(renewed) as Address[]);
+    const settled = firewall.settled().finally(() => {
+      searching = null;
+    });
+    searching = settled;
+    return isAwaited ? settled : null;
+  },
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
   isIntact: () => firewall.isIntact(),
   restore: () => firewall.restore(),
-  resetFlows({ reviewed = [], renewed = [], isAwaited = true }) {
-    return firewall
-      .changeAddresses(
-        { managed: changeOf(), output: changeOf() },
-        { reviewed: addresses(reviewed) as Address[], renewed: addresses(renewed) as Address[] },
-      )
-      .then(() => {
-        const settled = firewall.settled().finally(() => {
-          searching = null;
-        });
-        searching = settled;
-        return isAwaited ? settled : null;
-      });
-  },
   isSearching: () => searching !== null,
   counters: () => firewall.counters(),
   links: () => listLinks(netlink),

@@ -5,7 +5,7 @@ import { renderQueueChain, renderRuleset } from "../../src/kernel/ruleset.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { defaultMarkLayout } from "../../src/model/mark.ts";
 import { createLab, type Namespace, skipReason } from "../support/namespace.ts";
-import { FirewallDriver } from "./firewall-driver.ts";
+import { type Command, FirewallDriver } from "./firewall-driver.ts";
 
 const foreign = "table inet foreign {\n\tset epoch {\n\t\ttype mark\n\t}\n\n\tchain forward_first {\n\t}\n}\n";
 const native = {
@@ -114,14 +114,44 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     expect(ruleset()).toBe(before);
   });
 
-  it("publishes one epoch after the other", async () => {
+  const hex = (epoch: number): string => `0x${epoch.toString(16).padStart(2, "0")}000000`;
+  /** A change with an epoch of its own, as the table has it. */
+  const change = async (sets: Omit<Extract<Command, { op: "change" }>, "op" | "epoch">): Promise<string> => {
+    const epoch = await firewall.ask<number>({ op: "takeEpoch" });
+    await firewall.ask({ op: "change", epoch, ...sets });
+    return hex(epoch);
+  };
+
+  it("publishes one epoch after the other, and there is always another one", async () => {
+    await firewall.install({ managed: [] });
+    const taken: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      const epoch = await firewall.ask<number>({ op: "takeEpoch" });
+      taken.push(epoch);
+      await firewall.ask({ op: "publishEpoch", epoch });
+    }
+    expect(new Set(taken)).toEqual(new Set(Array.from({ length: 15 }, (_, i) => i + 1)));
+    const last = [hex(taken.at(-1) ?? 0)];
+    expect([elements("epoch"), elements("current_epoch"), elements("reviewed_epoch")]).toEqual([last, last, []]);
+  });
+
+  it("changes of some addresses keep what was decided before, as far as there are numbers", async () => {
     await firewall.install({ managed: [] });
     await firewall.ask({ op: "publishEpoch", epoch: 1 });
-    expect(elements("epoch")).toEqual(["0x01000000"]);
-    for (let epoch = 2; epoch <= 40; epoch++) await firewall.ask({ op: "publishEpoch", epoch });
-    expect(elements("epoch")).toEqual(["0x0a000000"]);
-    await firewall.ask({ op: "publishEpoch", epoch: 40 });
-    expect(elements("epoch")).toEqual(["0x0a000000"]);
+    const taken = [hex(1)];
+    let longest = 0;
+    for (let i = 0; i < 40; i++) {
+      taken.push(await change({ affected: [`10.0.0.${i}`, "fd00::1"] }));
+      expect([elements("current_epoch"), elements("reviewed_epoch")]).toEqual([[taken.at(-1)], []]);
+      const counts = elements("epoch");
+      longest = Math.max(longest, counts.length);
+      // The last ones, none that isn't the last of its number.
+      expect(counts.toSorted()).toEqual(taken.slice(-counts.length).toSorted());
+    }
+    expect(longest).toBe(8);
+    expect(await firewall.ask({ op: "isIntact" })).toBe(true);
+    expect(elements("reviewed4")).toEqual([]);
+    expect(await change({ affected: "all" })).toBe(elements("epoch").join());
   });
 
   it("adds and removes addresses, thousands at once", async () => {
@@ -129,13 +159,13 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     const six = Array.from({ length: 3000 }, (_, i) => `fd00::${(i + 1).toString(16)}`);
     await firewall.install({ managed: ["10.0.0.1", "10.0.0.2"] });
     const added = [...many, ...six];
-    await firewall.ask({ op: "changeAddresses", managed: { added }, output: { added: ["fd00::1"] } });
+    await change({ managed: { added }, output: { added: ["fd00::1"] } });
     expect(elements("managed4")).toHaveLength(6002);
     expect(elements("managed6")).toHaveLength(3000);
-    await firewall.ask({ op: "changeAddresses", managed: { removed: ["10.0.0.1"] } });
+    await change({ managed: { removed: ["10.0.0.1"] } });
     expect(elements("managed4")).not.toContain("10.0.0.1");
     expect(elements("output6")).toEqual(["fd00::1"]);
-    await firewall.ask({ op: "changeAddresses", managed: { removed: added }, output: { removed: ["fd00::1"] } });
+    await change({ managed: { removed: added }, output: { removed: ["fd00::1"] } });
     expect(elements("managed4")).toEqual(["10.0.0.2"]);
     expect([elements("managed6"), elements("output6")]).toEqual([[], []]);
   });
@@ -144,25 +174,27 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     await firewall.install({ managed: ["10.0.0.1"] });
     await firewall.ask({ op: "publishEpoch", epoch: 1 });
     expect(await firewall.ask({ op: "isIntact" })).toBe(true);
-    await firewall.ask({ op: "changeEpoch", epoch: 2, managed: { added: ["10.0.0.2"], removed: ["10.0.0.1"] } });
-    expect([elements("managed4"), elements("epoch")]).toEqual([["10.0.0.2"], ["0x02000000"]]);
+    const managed = { added: ["10.0.0.2"], removed: ["10.0.0.1"] };
+    const epoch = await change({ managed, affected: "all" });
+    expect([elements("managed4"), elements("epoch")]).toEqual([["10.0.0.2"], [epoch]]);
     expect(await firewall.ask({ op: "isIntact" })).toBe(true);
     n.check(["nft", "add", "element", "inet", "verdictd", "managed4", "{ 10.0.0.3 }"]);
-    await firewall.ask({ op: "changeAddresses", managed: { added: ["10.0.0.4"] } });
+    await change({ managed: { added: ["10.0.0.4"] } });
     expect(await firewall.ask({ op: "isIntact" })).toBe(false);
   });
 
   it("goes to all packets and back without forgetting the epoch", async () => {
     await firewall.install({ managed: ["10.0.0.1"] });
     await firewall.ask({ op: "publishEpoch", epoch: 3 });
-    await firewall.ask({ op: "changeAddresses", managed: "all", output: { added: ["10.0.0.9"] } });
+    const second = await change({ managed: "all", output: { added: ["10.0.0.9"] } });
     expect(ruleset()).toMatch(/chain forward_first \{[^}]*\t\tiif != "lo" goto divert\n/);
     expect(elements("output4")).toEqual(["10.0.0.9"]);
-    expect(elements("epoch")).toEqual(["0x03000000"]);
+    expect(elements("epoch")).toEqual([hex(3), second]);
     const back = { managed: { added: ["10.0.0.1"] }, output: { removed: ["10.0.0.9"] } };
-    await firewall.ask({ op: "changeAddresses", ...back });
+    const third = await change(back);
     expect(ruleset()).not.toContain(`iif != "lo" goto divert`);
-    expect([elements("managed4"), elements("output4"), elements("epoch")]).toEqual([["10.0.0.1"], [], ["0x03000000"]]);
+    expect([elements("managed4"), elements("output4")]).toEqual([["10.0.0.1"], []]);
+    expect(elements("epoch")).toEqual([hex(3), second, third]);
   });
 
   it("replaces what an earlier run left, unknown chains and sets too", async () => {

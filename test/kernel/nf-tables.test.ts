@@ -6,7 +6,7 @@ import {
   deleteElements,
   deleteTable,
   rehearsal,
-  replaceEpoch,
+  replaceEpochs,
 } from "../../src/kernel/nf-tables.ts";
 import { replaceQueueRule } from "../../src/kernel/queue-rule.ts";
 import { markLayout } from "../../src/model/mark.ts";
@@ -40,13 +40,13 @@ describe("messages", () => {
 
   it("the epoch is replaced in one transaction, in host order at its place in the mark", () => {
     const set = `0a000200${Buffer.from("epoch\0").toString("hex")}0000`;
-    expect(show(replaceEpoch(layout, 5, "epoch"))).toEqual([
+    expect(show(replaceEpochs(layout, "epoch", [5]))).toEqual([
       `a0e 5 01000000${table}${set}`,
       `a0c 405 01000000${table}${set}${"14000380" + "10000180" + "0c000180" + "08000100"}00000005`,
     ]);
-    expect(show(replaceEpoch(layout, 15, "epoch"))[1]).toMatch(/0000000f$/);
-    expect(show(replaceEpoch(markLayout(0xff)!, 15, "epoch"))[1]).toMatch(/0f000000$/);
-    expect(show(replaceEpoch(layout, 0, "epoch"))).toHaveLength(1);
+    expect(show(replaceEpochs(layout, "epoch", [15]))[1]).toMatch(/0000000f$/);
+    expect(show(replaceEpochs(markLayout(0xff)!, "epoch", [15]))[1]).toMatch(/0f000000$/);
+    expect(show(replaceEpochs(layout, "epoch", [0]))).toHaveLength(1);
   });
 
   it("the queue rule empties its chain first; the target's data is padded to eight bytes", () => {

@@ -88,7 +88,7 @@ describe("what the failure knobs write", () => {
     ["postrouting: no reject at all", { hook: "postrouting" }, /reject/, false],
     ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
     ["the xt target isn't text", {}, /queue num/, false],
-    ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 16\n\t\}/, true],
+    ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 32\n\t\}/, true],
     ["SG-68a, sgTimeouts=kernel: no timeouts of ours", {}, /ct timeout/, false],
     [
       "SG-68a, sgTimeouts=aws, all packets: without sets",

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { epochBits } from "../../src/model/epoch.ts";
 import { PacketState } from "../../src/model/flow.ts";
 import { markIn, markLayout, markStates, markVerdictMask, packetStates } from "../../src/model/mark.ts";
 
@@ -26,8 +25,4 @@ describe("the mark byte", () => {
   test.each([0, 0xff, 0xf0000000, 0xffff0000, 0xff000001, 1.5])("%i: only 0xff is eight bits here", (mask) =>
     expect(markLayout(mask)?.shift ?? null).toBe(mask === 0xff ? 0 : null),
   );
-
-  test("epochs wrap within 1 … 15; 0 is never decided", () => {
-    expect([0, 1, 2, 15, 16, 30, 31].map(epochBits)).toEqual([0, 1, 2, 15, 1, 15, 1]);
-  });
 });
