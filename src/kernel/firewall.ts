@@ -246,6 +246,7 @@ export class Firewall {
 
   /** Closes the sockets; the kernel keeps what it has. May be called twice. */
   close(): void {
+    this.#review.stop();
     this.#netfilter.close();
     this.#route.close();
     this.#conntrack.close();

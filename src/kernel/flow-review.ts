@@ -104,7 +104,7 @@ export class FlowReview {
   async #pause(ms: number): Promise<void> {
     if (ms === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
+      const timer = setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
