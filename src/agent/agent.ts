@@ -58,6 +58,9 @@ const RULES_CHECK_INTERVAL_MS = 250;
 const BRIDGES_CHECK_INTERVAL_MS = 1000;
 const SOURCE_CHECK_INTERVAL_MS = 2000;
 
+/** A batch takes microseconds. */
+const SILENCE_MS = 500;
+
 export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Logger;
@@ -103,6 +106,10 @@ export class Agent {
     const policy = this.#startPolicy();
     const { update, report, errors, problems, readMs } = await policy.loaded();
     if (update === null) throw new ConfigurationError([...errors.map(describeFileError), ...problems]);
+    // A VPC that isn't there would leave everything unfiltered.
+    const unknown = report.findings.filter(({ code }) => code === "unknown-vpc");
+    if (unknown.length > 0)
+      throw new ConfigurationError(unknown.map(({ path, message }) => `--vpc ${path}: ${message}`));
     const addon = loadAddon();
     const probe = await probeKernel(addon);
     if (probe.problems.length > 0) throw missing(probe);
@@ -174,11 +181,20 @@ export class Agent {
     this.#enforcement?.checkRules();
     const isRunning = this.#enforcement !== null && !this.#isStopping;
     const isDamaged = this.#rules?.isDamaged === true;
+    // Asked each time, so that a worker which hangs is found out by whoever looks again.
+    const isSilent = (this.#datapath?.silentMs ?? 0) > SILENCE_MS;
+    this.#datapath?.refreshStatistics().catch(() => {});
     return {
-      ready: isRunning && !isDamaged,
+      ready: isRunning && !isDamaged && !isSilent,
       epoch: this.#enforcement?.epoch ?? 0,
       inventoryStale: this.#input.staleReasons.length > 0,
-      reasons: !isRunning ? [notEnforcing] : isDamaged ? [rulesAreGone] : this.#input.staleReasons,
+      reasons: !isRunning
+        ? [notEnforcing]
+        : isDamaged
+          ? [rulesAreGone]
+          : isSilent
+            ? [workerHangs]
+            : this.#input.staleReasons,
     };
   }
 
@@ -285,6 +301,8 @@ export class Agent {
 }
 
 const notEnforcing = "enforcement isn't in the kernel";
+const workerHangs =
+  "a thread that judges packets doesn't answer, so that new flows wait or drop: an evaluator of yours that loops or waits?";
 const rulesAreGone = "somebody else removed or changed the rules in the kernel; they are being put back";
 
 function missing(probe: Probe): KernelError {

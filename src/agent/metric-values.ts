@@ -1,5 +1,6 @@
 /** One moment's values from everyone who keeps some. */
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { Counter, type Counters, sumCounters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
 import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
@@ -8,6 +9,8 @@ import type { Finding } from "../model/finding.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
 import { parseQueueStatistics, type QueueStatistics } from "../telemetry/queue-statistics.ts";
 import type { InventoryReport } from "./policy/protocol.ts";
+
+const REFRESH_TIMEOUT_MS = 500;
 
 export interface MetricSources {
   /** One block of each worker. */
@@ -24,7 +27,9 @@ export interface MetricSources {
 }
 
 export async function readMetrics(sources: MetricSources): Promise<MetricValues> {
-  await sources.datapath?.refreshStatistics();
+  // A worker that hangs must not hide what all others say.
+  const refreshed = sources.datapath?.refreshStatistics().catch(() => {});
+  await Promise.race([refreshed, setTimeout(REFRESH_TIMEOUT_MS, undefined, { ref: false })]);
   const rules: Partial<RuleCounts> = (await sources.firewall?.counters()) ?? {};
   const { report, queue } = sources;
   const counters = sumCounters(sources.counters);

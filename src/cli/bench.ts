@@ -20,14 +20,13 @@ import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { listenForSignals } from "./lab/interruption.ts";
 import { removeLeftovers } from "./lab/namespaces.ts";
-
-const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
+import { repeatable } from "./repeatable.ts";
 
 export function benchCommand(): Command {
   return new Command("bench")
     .description("measure what enforcement costs here, beside no queue and a loop in C (needs root)")
     .option("--short", "a few minutes: fewer variants and rotations")
-    .option("--only <part>", `one part: ${partNames.join(", ")} (repeatable)`, collect)
+    .addOption(repeatable("--only <part>", `one part: ${partNames.join(", ")}`))
     .option("--rotations <number>", "rounds of turns (default 5; short 3)")
     .option("--seconds <number>", "length of a turn, or of each measurement in it (default 2; short 1)")
     .option("--sizes <list>", "POLICIES/ENDPOINTS of the engines, by commas; /all for all kinds of policies")

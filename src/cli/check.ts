@@ -8,19 +8,18 @@ import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import type { OfflineStreams } from "./matrix.ts";
 import { compileOffline, type PolicyFlags, readJudges } from "./offline.ts";
+import { repeatable } from "./repeatable.ts";
 
 interface CheckFlags extends PolicyFlags {
   readonly json?: boolean;
 }
 
-const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
-
 export function checkCommand(streams: OfflineStreams = process): Command {
   return new Command("check")
     .description("what is wrong with policies, or legal and probably not meant: all of it at once")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
-    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
+    .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .option("--json", "one line of JSON for each finding")
     .action((flags: CheckFlags) => check(flags, streams));
 }

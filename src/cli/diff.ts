@@ -11,21 +11,20 @@ import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import type { OfflineStreams } from "./matrix.ts";
 import { compileOffline, type Judges, type PolicyFlags, readJudges } from "./offline.ts";
+import { repeatable } from "./repeatable.ts";
 
 interface DiffFlags extends Omit<PolicyFlags, "dir"> {
   readonly json?: boolean;
   readonly exitCode?: boolean;
 }
 
-const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
-
 export function diffCommand(streams: OfflineStreams = process): Command {
   return new Command("diff")
     .description("the flows whose verdict changes between two directories, and why")
     .argument("<old>", "directory of AWS JSON and Kubernetes YAML")
     .argument("<new>", "the same, changed")
-    .option("--evaluator <module>", "your own evaluator, a JavaScript module, for both (repeatable)", collect, [])
-    .option("--set <knob=value>", "a knob of README.md, for both (repeatable)", collect, [])
+    .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module, for both"))
+    .addOption(repeatable("--set <knob=value>", "a knob of README.md, for both"))
     .option("--json", "one JSON document")
     .option("--exit-code", "exit with 1 where something changes")
     .action((oldDir: string, newDir: string, flags: DiffFlags) => diff(oldDir, newDir, flags, streams));

@@ -16,6 +16,7 @@ import { Expectations } from "./explain/expectations.ts";
 import { readLines } from "./explain/flow-lines.ts";
 import { FlowJudge, wordsOf } from "./explain/judge-flows.ts";
 import { compileOffline, type Judges, type PolicyFlags, readJudges } from "./offline.ts";
+import { repeatable } from "./repeatable.ts";
 
 /** Where it reads and writes; a test's own in tests. */
 export interface ExplainStreams {
@@ -60,13 +61,11 @@ const foreignTo = {
 } as const;
 type FlowKey = keyof typeof flowKeys;
 
-const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
-
 export function explainCommand(streams: ExplainStreams = process): Command {
   return new Command("explain")
     .description("the verdict of a flow, who decided it and why; or of many flows")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
-    .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
+    .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
     .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
     .option("--to <endpoint>", "destination, named the same way")
     .option("--protocol <protocol>", "tcp, udp, sctp, icmp, icmpv6 or a number (default: tcp)")
@@ -76,8 +75,8 @@ export function explainCommand(streams: ExplainStreams = process): Command {
     .option("--icmp-code <code>", "ICMP code (default: 0)")
     .addOption(new Option("--via <way>", "the flow went through a Service").choices(["service"]))
     .option("--flows <file>", "one flow a line as JSON, {from, to, protocol, port, …}; - is standard input")
-    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
+    .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .option("--json", "one line of JSON for each flow")
     .option("--no-trace", "only the decision, not every answer on the way")
     .addOption(new Option("--expect <verdict>", "exit with 1 where the verdict is another").choices(["accept", "deny"]))

@@ -12,6 +12,7 @@ import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
 import { readServices } from "./matrix/read-services.ts";
 import { compileOffline, loadOffline, type PolicyFlags, readJudges } from "./offline.ts";
+import { repeatable } from "./repeatable.ts";
 
 /** Where it writes; a test's own in tests. */
 export interface OfflineStreams {
@@ -26,16 +27,14 @@ interface MatrixFlags extends PolicyFlags {
   readonly html?: string;
 }
 
-const collect = (value: string, previous: readonly string[]): string[] => [...previous, value];
-
 export function matrixCommand(streams: OfflineStreams = process): Command {
   return new Command("matrix")
     .description("who reaches whom, and who closes the rest: a table, JSON or a page")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML (repeatable)", collect, [])
-    .option("--protocol <protocol>", "only this protocol (repeatable)", collect, [])
-    .option("--port <port>", "only this port, instead of all that policies and pods mention (repeatable)", collect, [])
-    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(repeatable("--protocol <protocol>", "only this protocol"))
+    .addOption(repeatable("--port <port>", "only this port, instead of all that policies and pods mention"))
+    .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
+    .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .option("--json", "one JSON document: groups of endpoints, and every flow with its reason")
     .option("--html <file>", "write a page that needs nothing else")
     .action((flags: MatrixFlags) => matrix(flags, streams));

@@ -26,7 +26,9 @@ export async function readJudges(flags: PolicyFlags, problems: string[]): Promis
   const { knobs, issues } = parseKnobs(flags.set);
   problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
   if (flags.dir.length === 0 && flags.evaluator.length === 0) {
-    problems.push("--dir: name at least one directory of policies, such as --dir examples/vpc");
+    problems.push(
+      "--dir: name at least one directory of policies, such as --dir examples/vpc, or an --evaluator of your own",
+    );
   }
   return { knobs, modules: await loadModules(flags.evaluator, problems) };
 }

@@ -10,6 +10,7 @@ import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { CliExit } from "./exit.ts";
 import { readJudges } from "./offline.ts";
+import { repeatable } from "./repeatable.ts";
 
 interface RunFlags {
   readonly dir: readonly string[];
@@ -26,8 +27,6 @@ interface RunFlags {
   readonly logLevel: LogLevel;
 }
 
-const collect = (value: string, previous: readonly string[] = []): string[] => [...previous, value];
-
 const MAX_WORKERS = 64;
 
 /** One CPU for traffic to each that judges. */
@@ -38,8 +37,8 @@ function defaultWorkers(): number {
 export function runCommand(): Command {
   return new Command("run")
     .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
-    .option("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes (repeatable)", collect, [])
-    .option("--vpc <id>", "of EC2, only this VPC, where several have the same addresses (repeatable)", collect)
+    .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes"))
+    .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
@@ -48,15 +47,16 @@ export function runCommand(): Command {
       "look this long for the next packet before sleeping, where it pays; 0: never",
       "50",
     )
-    .option(
-      "--bridge <name>",
-      "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found (repeatable)",
-      collect,
+    .addOption(
+      repeatable(
+        "--bridge <name>",
+        "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found",
+      ),
     )
     .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
     .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
-    .option("--evaluator <module>", "your own evaluator, a JavaScript module (repeatable)", collect, [])
-    .option("--set <knob=value>", "a knob of README.md (repeatable)", collect, [])
+    .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
+    .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .addOption(new Option("--log-level <level>", "least severe log line").choices(logLevels).default("info"))
     .action(async (flags: RunFlags) => run(await readOptions(flags), flags.logLevel));
 }

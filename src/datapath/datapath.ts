@@ -34,6 +34,11 @@ export class Datapath {
     await Promise.all(this.#workers.map((worker) => worker.refreshStatistics()));
   }
 
+  /** How long one of the workers has owed an answer, in milliseconds. */
+  get silentMs(): number {
+    return Math.max(...this.#workers.map((worker) => worker.silentMs));
+  }
+
   /** Gives every packet still queued its verdict and ends the threads. May be called twice. */
   async stop(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.stop()));

@@ -7,6 +7,8 @@ import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
 type Kind = WorkerMessage["kind"];
 
 const ANSWER_TIMEOUT_MS = 10_000;
+/** Of a worker that hangs: what's queued at it is dropped with its queue. */
+const STOP_TIMEOUT_MS = 3_000;
 
 export interface DatapathListeners {
   /** A defect of ours, after which the worker goes on. */
@@ -22,6 +24,7 @@ export class WorkerHandle {
   readonly #waiting = new Map<Kind, { resolve: () => void; reject: (error: Error) => void }[]>();
   #isStopping = false;
   #isStopped = false;
+  #askedAtMs: number | null = null;
 
   constructor(options: WorkerOptions, { onFault, onFailure, onDeath }: DatapathListeners) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), {
@@ -68,26 +71,33 @@ export class WorkerHandle {
   /** Brings the shared counters up to date with the socket's own. */
   async refreshStatistics(): Promise<void> {
     if (this.#isStopped) return;
+    this.#askedAtMs ??= performance.now();
     this.#send({ kind: "statistics" });
     await this.#answered("statistics");
+    this.#askedAtMs = null;
+  }
+
+  /** How long the worker has owed an answer to `refreshStatistics`, in milliseconds: one that loops judges nothing. */
+  get silentMs(): number {
+    return this.#askedAtMs === null ? 0 : performance.now() - this.#askedAtMs;
   }
 
   /** Gives every packet still queued its verdict and ends the thread. May be called twice. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopping = true;
-    const stopped = this.#wait("stopped");
     this.#send({ kind: "stop" });
-    await stopped;
+    // One that hangs is ended all the same; its end gives what is queued the error verdict.
+    await this.#answered("stopped", STOP_TIMEOUT_MS).catch(() => {});
     this.#isStopped = true;
     await this.#worker.terminate();
   }
 
-  /** A worker that answers nothing judges nothing: rejects after ten seconds. */
-  async #answered(kind: Kind): Promise<void> {
+  /** A worker that answers nothing judges nothing: then it rejects. */
+  async #answered(kind: Kind, timeoutMs = ANSWER_TIMEOUT_MS): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error("the datapath worker doesn't answer")), ANSWER_TIMEOUT_MS);
+      timer = setTimeout(() => reject(new Error("the datapath worker doesn't answer")), timeoutMs);
     });
     try {
       await Promise.race([this.#wait(kind), deadline]);

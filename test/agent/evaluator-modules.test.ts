@@ -3,7 +3,7 @@ import { symlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
-import { skipReason } from "../support/namespace.ts";
+import { skipReason, waitFor } from "../support/namespace.ts";
 import type { Peer } from "../support/peer.ts";
 import { gained, ruleCounters } from "../support/rule-counters.ts";
 import { address, createTopology, ping, settle, type Topology } from "../support/topology.ts";
@@ -86,12 +86,13 @@ describe.skipIf(skipReason !== null)("evaluators of users", () => {
     return "open";
   };
 
-  const metrics = (): string =>
+  const page = (path: string): string =>
     net.router.check([
       process.execPath,
       "-e",
-      "fetch('http://127.0.0.1:9472/metrics').then(async (r) => process.stdout.write(await r.text()))",
+      `fetch('http://127.0.0.1:9472/${path}').then(async (r) => process.stdout.write(await r.text()))`,
     ]);
+  const metrics = (): string => page("metrics");
 
   /** `deny allow-list rule` for each combination that packets were judged with. */
   const judged = (text: string): string[] =>
@@ -174,6 +175,29 @@ describe.skipIf(skipReason !== null)("evaluators of users", () => {
 
     await start([path], [], "--set", "errorVerdict=accept");
     expect(await connect(a, address.b1[0], 81)).toBe("open");
+  });
+
+  test("one that loops is told by /readyz, hides no metrics, and doesn't keep the engine from ending", async () => {
+    const looping = writeModule(
+      "looping.js",
+      `export const evaluator = {
+        name: "looping",
+        load: (data, { Verdict }) => ({
+          evaluateIngress(view) {
+            while (view.destinationPort === 81);
+            return Verdict.accept;
+          },
+        }),
+      };`,
+    );
+    const running = await start([looping]);
+    expect(await connect(net.peers.a, address.b1[0], 80)).toBe("open");
+    expect(await connect(net.peers.a, address.b1[0], 81)).toBe("timeout");
+    await waitFor("/readyz to say so", () => page("readyz").includes("doesn't answer"));
+    expect(page("metrics")).toContain("verdictd_epoch 1");
+    engine = null;
+    expect(await running.stop()).toBe(0);
+    expect(net.router.check(["nft", "list", "ruleset"])).toBe("");
   });
 
   test("PL-2: a flow passes two of them only where both let it", async () => {
