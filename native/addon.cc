@@ -16,8 +16,9 @@ Napi::Object DescribeLayout(Napi::Env env) {
   const auto word = [&](const char* name, size_t offset) { layout[name] = Napi::Number::New(env, offset / 4.0); };
   layout["slotWords"] = Napi::Number::New(env, kSlotWords);
   layout["headerWords"] = Napi::Number::New(env, kHeaderWords);
-  word("answeredNanoseconds", offsetof(SlabHeader, answered_nanoseconds));
-  word("answeredPackets", offsetof(SlabHeader, answered_packets));
+  word("answeredBatches", offsetof(SlabHeader, answered_batches));
+  word("answered", offsetof(SlabHeader, answered));
+  layout["answeredRoom"] = Napi::Number::New(env, kAnsweredRoom);
   word("packetId", offsetof(PacketSlot, packet_id));
   word("family", offsetof(PacketSlot, family));
   word("protocol", offsetof(PacketSlot, protocol));

@@ -8,11 +8,17 @@
 
 namespace verdictd {
 
+// As many batches are noted in the header before JavaScript must have counted them.
+constexpr uint32_t kAnsweredRoom = 64;
+
 struct SlabHeader {
-  // Of the batch that was answered last: from the moment when it was read from the kernel until its verdicts were sent.
-  uint32_t answered_nanoseconds;
-  uint32_t answered_packets;
-  uint32_t reserved[6];
+  // Batches that were answered and not counted yet. Who counts them sets it to 0.
+  uint32_t answered_batches;
+  uint32_t reserved[7];
+  struct {
+    uint32_t nanoseconds;  // from the moment when it was read from the kernel until its verdicts were sent
+    uint32_t packets;
+  } answered[kAnsweredRoom];
 };
 
 struct PacketSlot {

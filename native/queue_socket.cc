@@ -197,8 +197,9 @@ int QueueSocket::Configure(uint8_t command) {
 
 void QueueSocket::Start(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!fd_.is_open() || poll_ != nullptr || info.Length() < 2 || !info[0].IsFunction() || !info[1].IsFunction()) {
-    Napi::TypeError::New(env, "QueueSocket.start: two functions, once, on an open socket").ThrowAsJavaScriptException();
+  if (!fd_.is_open() || poll_ != nullptr || info.Length() < 2 || !info[0].IsFunction() || !info[1].IsFunction() ||
+      !(info[2].IsUndefined() || info[2].IsFunction())) {
+    Napi::TypeError::New(env, "QueueSocket.start: two functions or three, once, on an open socket").ThrowAsJavaScriptException();
     return;
   }
   uv_loop_s* loop = nullptr;
@@ -214,7 +215,8 @@ void QueueSocket::Start(const Napi::CallbackInfo& info) {
   napi_add_async_cleanup_hook(env, &QueueSocket::OnEnvironmentCleanup, poll_, &poll_->hook);
   on_batch_ = Napi::Persistent(info[0].As<Napi::Function>());
   on_error_ = Napi::Persistent(info[1].As<Napi::Function>());
-  run_pending_ = Napi::Persistent(Napi::Function::New(env, [](const Napi::CallbackInfo&) {}));
+  on_turn_end_ = Napi::Persistent(info[2].IsFunction() ? info[2].As<Napi::Function>()
+                                                       : Napi::Function::New(env, [](const Napi::CallbackInfo&) {}));
   Ref();  // The event loop refers to this object until it's closed.
   const int status = uv_poll_start(handle, kUvReadable, &QueueSocket::OnReadable);
   if (status != 0) {
@@ -254,7 +256,8 @@ void QueueSocket::ServeTurn() {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
   const Napi::Object self = Value();  // close() lets go of this object, and JavaScript may collect it
-  const napi_value on_batch = on_batch_.Value(), run_pending = run_pending_.Value();
+  const napi_value on_batch = on_batch_.Value(), on_turn_end = on_turn_end_.Value(),
+                   on_error = on_error_.Value();
   const int64_t turn_end = Now() + kTurnNanoseconds;
   // A packet that was waited for is most often alone, and faster to get so; what came with it is the next batch.
   bool has_one = ReceiveOne(slab_slots_) > 0;
@@ -267,11 +270,12 @@ void QueueSocket::ServeTurn() {
     has_one = fd_.is_open() && broken_ == 0 && received_at_ < turn_end && Spin();
   }
   if (broken_ != 0 && fd_.is_open()) Break(env);
-  // Batches are decided by plain calls, which cost less than Node's callbacks but leave promises and ticks waiting:
-  // those run now.
-  napi_value ignored = nullptr;
-  if (napi_make_callback(env, nullptr, self, run_pending, 0, nullptr, &ignored) != napi_ok) {
-    napi_get_and_clear_last_exception(env, &ignored);
+  // What has time until no packet waits. Batches are decided by plain calls, which cost less than Node's callbacks but
+  // leave promises and ticks waiting: those run now, too.
+  napi_value value = nullptr;
+  if (napi_make_callback(env, nullptr, self, on_turn_end, 0, nullptr, &value) != napi_ok &&
+      napi_get_and_clear_last_exception(env, &value) == napi_ok && on_error != nullptr) {
+    CallFunction(env, on_error, value, &value);
   }
 }
 
@@ -308,11 +312,20 @@ void QueueSocket::DecideBatch(Napi::Env env, napi_value on_batch) {
   const uint32_t packets = batch_;
   TakeAnswers(slab_slots_);
   SendVerdicts();
-  slab_header_->answered_nanoseconds = static_cast<uint32_t>(std::min<int64_t>(Now() - received_at_, INT32_MAX));
-  slab_header_->answered_packets = packets;
+  NoteAnswered(packets);
   if (threw) CallOnError(env, error);
   in_callback_ = false;
   if (close_wanted_) Shut();
+}
+
+// For JavaScript to count when no packet waits.
+void QueueSocket::NoteAnswered(uint32_t packets) {
+  // Read once: another thread may write into the slab.
+  const uint32_t batches = *static_cast<volatile uint32_t*>(&slab_header_->answered_batches);
+  if (batches >= kAnsweredRoom) return;
+  const int64_t nanoseconds = std::min<int64_t>(Now() - received_at_, INT32_MAX);
+  slab_header_->answered[batches] = {static_cast<uint32_t>(nanoseconds), packets};
+  slab_header_->answered_batches = batches + 1;
 }
 
 void QueueSocket::CallOnError(Napi::Env env, napi_value error) {
@@ -524,7 +537,7 @@ void QueueSocket::Shut() {
     });
     on_batch_.Reset();
     on_error_.Reset();
-    run_pending_.Reset();
+    on_turn_end_.Reset();
     Unref();
   }
   fd_.Close();

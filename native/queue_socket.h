@@ -52,6 +52,7 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   void ServeTurn();
   bool Spin();
   void DecideBatch(Napi::Env env, napi_value on_batch);
+  void NoteAnswered(uint32_t packets);
   void CallOnError(Napi::Env env, napi_value error);
   void Break(Napi::Env env);
   uint32_t Receive(PacketSlot* slots);
@@ -76,7 +77,7 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
 
   FileDescriptor fd_;
   Poll* poll_ = nullptr;
-  Napi::FunctionReference on_batch_, on_error_, run_pending_;
+  Napi::FunctionReference on_batch_, on_turn_end_, on_error_;
   // Reused for every batch.
   std::vector<uint8_t> buffers_;
   size_t buffer_bytes_ = 0;

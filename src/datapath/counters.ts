@@ -64,11 +64,9 @@ export class Counters {
     return this.#values[counter] as number;
   }
 
-  /** `evaluator` is an index in the program's order, or -1 where none decided. Never allocates. */
-  countDecision(isAccept: boolean, evaluator: number, reason: number): void {
-    const slot = evaluator + 1 < EVALUATORS ? evaluator + 1 : 0;
-    const at = SCALARS + ((isAccept ? EVALUATORS : 0) + slot) * REASONS + (reason < REASONS ? reason : 0);
-    this.#values[at] = (this.#values[at] as number) + 1;
+  /** Counts one more at a `decisionPlace`. Never allocates. */
+  countDecision(place: number): void {
+    this.#values[place] = (this.#values[place] as number) + 1;
   }
 
   /** Every combination that has been seen. */
@@ -89,6 +87,12 @@ export class Counters {
     }
     return counts;
   }
+}
+
+/** Where a decision is counted. `evaluator` is an index in the program's order, or -1 where none decided. */
+export function decisionPlace(isAccept: boolean, evaluator: number, reason: number): number {
+  const slot = evaluator + 1 < EVALUATORS ? evaluator + 1 : 0;
+  return SCALARS + ((isAccept ? EVALUATORS : 0) + slot) * REASONS + (reason < REASONS ? reason : 0);
 }
 
 /** One moment's sums over the blocks of several workers, in a block of their own. */

@@ -15,7 +15,7 @@ import { Family } from "../net/address.ts";
 import { Protocol } from "../net/protocol.ts";
 import { AdoptedFlows } from "./adopted-flows.ts";
 import { acceptByte, denyByte, isFirstSyn, marksDenial, NF_ACCEPT, NF_DROP, remembersDenial } from "./answer.ts";
-import { Counter, type Counters } from "./counters.ts";
+import { Counter, type Counters, decisionPlace } from "./counters.ts";
 
 export interface LoopOptions {
   readonly layout: SlotLayout;
@@ -40,6 +40,10 @@ export class Loop {
   readonly #cache = new DecisionCache();
   readonly #pipeline: Pipeline;
   readonly #adopted = new AdoptedFlows();
+  /** Decisions that aren't counted yet. Each batch has at least one, so there is room for as many batches. */
+  readonly #notes: Int32Array;
+  #noted = 0;
+  #batches = 0;
   #program: Program;
   #epochNibble: number;
 
@@ -49,6 +53,7 @@ export class Loop {
     this.#words = new Uint32Array(options.slab);
     this.#mark = options.mark;
     this.#counters = options.counters;
+    this.#notes = new Int32Array(options.layout.answeredRoom);
     this.#rejects = options.rejects;
     this.#pipeline = new Pipeline(null, this.#cache);
     this.#program = program;
@@ -66,20 +71,33 @@ export class Loop {
   /** Decides slots 0 … count-1. `isAdopting`: TCP met mid-stream passes in either orientation (PL-26). */
   decideBatch(count: number, isAdopting: boolean): void {
     const { slotWords, headerWords } = this.#layout;
+    if (this.#noted + count > this.#notes.length) this.settle();
     for (let i = 0; i < count; i++) this.#decideSlot(headerWords + i * slotWords, isAdopting);
-    this.#counters.add(Counter.batches, 1);
-    this.#counters.add(Counter.packets, count);
-    this.countAnswered();
+    this.#batches++;
   }
 
-  /** What the batch before took is known once it has been answered; the last one's, when somebody asks. */
-  countAnswered(): void {
+  /** Counts what has been noted, and what the batches took. For when no packet waits. */
+  settle(): void {
+    const counters = this.#counters;
+    const notes = this.#notes;
     const words = this.#words;
-    const { answeredPackets, answeredNanoseconds } = this.#layout;
-    const packets = words[answeredPackets] as number;
-    if (packets === 0) return;
-    words[answeredPackets] = 0;
-    this.#counters.latency.record((words[answeredNanoseconds] as number) / 1000, packets);
+    const { answeredBatches, answered } = this.#layout;
+    for (let i = 0; i < this.#noted; i++) counters.countDecision(notes[i] as number);
+    counters.add(Counter.packets, this.#noted);
+    counters.add(Counter.batches, this.#batches);
+    this.#noted = 0;
+    this.#batches = 0;
+    const end = answered + 2 * (words[answeredBatches] as number);
+    for (let at = answered; at < end; at += 2) {
+      counters.latency.record((words[at] as number) / 1000, words[at + 1] as number);
+    }
+    words[answeredBatches] = 0;
+  }
+
+  /** One word, where counting at once would touch memory that a packet would have to wait for. */
+  #note(isAccept: boolean, evaluator: number, reason: number): void {
+    if (this.#noted === this.#notes.length) this.settle();
+    this.#notes[this.#noted++] = decisionPlace(isAccept, evaluator, reason);
   }
 
   #decideSlot(at: number, isAdopting: boolean): void {
@@ -88,7 +106,7 @@ export class Loop {
     const flags = words[at + layout.flags] as number;
     if ((flags & this.#flags.unparseable) !== 0) {
       this.#counters.add(Counter.unparseable, 1);
-      this.#counters.countDecision(words[at + layout.verdict] === NF_ACCEPT, -1, Reason.unparseable);
+      this.#note(words[at + layout.verdict] === NF_ACCEPT, -1, Reason.unparseable);
       return;
     }
     const mark = words[at + layout.markIn] as number;
@@ -112,9 +130,9 @@ export class Loop {
     if (decision.isError) this.#counters.add(Counter.evaluatorErrors, 1);
     const isAccept = decision.isFlowAccepted && (!isAnswer || decision.isReplyAccepted);
     if (decision.isFlowAccepted && !isAccept) {
-      this.#counters.countDecision(false, decision.replyEvaluator, decision.replyReason);
+      this.#note(false, decision.replyEvaluator, decision.replyReason);
     } else {
-      this.#counters.countDecision(isAccept, decision.evaluator, decision.reason);
+      this.#note(isAccept, decision.evaluator, decision.reason);
     }
     let answer: number;
     let verdict = NF_ACCEPT;

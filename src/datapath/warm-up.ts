@@ -54,8 +54,11 @@ export function warmUp(
       fill(words, at, layout, mark, ends[random() & 1] as readonly Address[], random);
     }
     loop.decideBatch(count, (packets & 1) === 0);
-    words[layout.answeredNanoseconds] = random() >>> 12;
-    words[layout.answeredPackets] = count;
+    const answered = layout.answered + 2 * (words[layout.answeredBatches] as number);
+    words[answered] = random() >>> 12;
+    words[answered + 1] = count;
+    (words[layout.answeredBatches] as number)++;
+    if (random() % 2 === 0) loop.settle();
     packets += count;
   }
 }

@@ -68,12 +68,13 @@ socket.start(
     counters.add(Counter.callbackErrors, 1);
     say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   },
+  () => loop.settle(),
 );
 say({ kind: "bound" });
 
 /** Native keeps its own totals; they are copied when somebody looks, not on the packet path. */
 function copyStatistics(): void {
-  loop.countAnswered();
+  loop.settle();
   const stats = socket.stats();
   counters.set(Counter.sent, stats.sent);
   counters.set(Counter.overruns, stats.overruns);

@@ -8,10 +8,14 @@ export interface SlotLayout {
   /** Words in a slot; slot i starts at word `headerWords + i * slotWords`. */
   readonly slotWords: number;
   readonly headerWords: number;
-  /** Word offset in the header: how long the last batch took that was answered, from its receipt to after the send. */
-  readonly answeredNanoseconds: number;
-  /** Word offset in the header: packets of that batch. Who has counted them sets it to 0. */
-  readonly answeredPackets: number;
+  /** Word offset in the header: batches that were answered and not counted yet. Who counts them sets it to 0. */
+  readonly answeredBatches: number;
+  /**
+   * Word offset in the header of what they took, two words each: nanoseconds from the receipt to after the send, and
+   * packets. With `answeredRoom` of them uncounted, the next ones are lost.
+   */
+  readonly answered: number;
+  readonly answeredRoom: number;
   /** Word offsets within a slot. */
   readonly packetId: number;
   /** 4, 6, or 0 where the packet can't be parsed. */
@@ -96,10 +100,10 @@ export interface QueueSocket {
   /**
    * Calls `onBatch(count)` once for each batch received, with `count` slots filled and preset to the error verdict.
    * The callback decides slots; when it returns or throws, the answers of all slots go out in one send, so every packet
-   * gets exactly one verdict. What it throws goes to `onError`. Promises and ticks of either run as the turn ends, within
-   * two milliseconds.
+   * gets exactly one verdict. `onTurnEnd` is for what has time until no packet waits: it is called after batches, within
+   * two milliseconds, and then promises and ticks run. What these two throw goes to `onError`.
    */
-  start(onBatch: (count: number) => void, onError: (error: unknown) => void): void;
+  start(onBatch: (count: number) => void, onError: (error: unknown) => void, onTurnEnd?: () => void): void;
   stats(): QueueStats;
   /** Gives every packet still queued the error verdict, unbinds, and closes. */
   close(): void;

@@ -1,6 +1,6 @@
 /** Counters in shared memory: what is counted, its sums over several workers, and latencies with their quantiles. */
 import { describe, expect, test } from "vitest";
-import { Counter, Counters, sumCounters } from "../../src/datapath/counters.ts";
+import { Counter, Counters, decisionPlace, sumCounters } from "../../src/datapath/counters.ts";
 import { LatencyHistogram, latencyBoundsMicroseconds } from "../../src/datapath/latency-histogram.ts";
 import { Reason } from "../../src/model/reason.ts";
 
@@ -63,10 +63,10 @@ describe("counters", () => {
     const blocks = [new Counters(), new Counters(), new Counters()] as const;
     blocks.forEach((block, i) => {
       block.add(Counter.packets, i + 1);
-      block.countDecision(true, 2, Reason.rule);
+      block.countDecision(decisionPlace(true, 2, Reason.rule));
       block.latency.record(100 * (i + 1), 1);
     });
-    blocks[1].countDecision(false, -1, Reason.unparseable);
+    blocks[1].countDecision(decisionPlace(false, -1, Reason.unparseable));
     const total = sumCounters(blocks);
     expect(total.get(Counter.packets)).toBe(6);
     expect(total.decisions()).toEqual([
@@ -82,7 +82,7 @@ describe("counters", () => {
   test("two views of one block count together: the writer's and the reader's", () => {
     const writer = new Counters();
     const reader = new Counters(writer.buffer);
-    writer.countDecision(false, 0, Reason["no-rule-matches"]);
+    writer.countDecision(decisionPlace(false, 0, Reason["no-rule-matches"]));
     writer.latency.record(10, 1);
     expect(reader.decisions()).toEqual([{ verdict: "deny", evaluator: 0, reason: "no-rule-matches", packets: 1 }]);
     expect(reader.latency.scrape().sumMicroseconds).toBe(10);
@@ -90,8 +90,8 @@ describe("counters", () => {
 
   test("a reason or an evaluator that there is no room for counts as none, and for nobody else", () => {
     const counters = new Counters();
-    counters.countDecision(false, 99, Reason.rule);
-    counters.countDecision(false, 0, 500);
+    counters.countDecision(decisionPlace(false, 99, Reason.rule));
+    counters.countDecision(decisionPlace(false, 0, 500));
     expect(counters.decisions()).toEqual([
       { verdict: "deny", evaluator: null, reason: "rule", packets: 1 },
       { verdict: "deny", evaluator: 0, reason: "unspecified", packets: 1 },

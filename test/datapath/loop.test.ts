@@ -16,9 +16,10 @@ import { parseAddress } from "../../src/net/address.ts";
 /** The addon's own layout isn't needed: any layout will do, and a strange one shows that none is assumed. */
 const layout: SlotLayout = {
   slotWords: 26,
-  headerWords: 3,
-  answeredNanoseconds: 0,
-  answeredPackets: 1,
+  headerWords: 11,
+  answeredBatches: 2,
+  answered: 3,
+  answeredRoom: 4,
   markOut: 0,
   verdict: 1,
   packetId: 2,
@@ -127,6 +128,7 @@ function judge(program: Program, row: PacketRow, options: { rejects?: boolean; a
       EPOCH,
     );
   loop.decideBatch(2, options.adopting ?? false);
+  loop.settle();
   const markOut = words[at + layout.markOut] as number;
   if (words[at + layout.verdict] !== 0xdead) expect(markOut & 0x00ffffff).toBe(foreign);
   return { verdict: words[at + layout.verdict], byte: markOut >>> 24 };
@@ -337,6 +339,30 @@ describe("what the kernel is told", () => {
   test("PL-9: what can't be parsed keeps the preset answer", () => {
     expect(judge(programOf(acceptAll), { mark: markStates.original, flags: flags.unparseable }).verdict).toBe(0xdead);
     expect(counters.get(Counter.unparseable)).toBe(1);
+  });
+
+  test("counts are settled when nobody waits, or when there is no more room for notes", () => {
+    const loop = new Loop({ layout, flags, slab, mark: defaultMarkLayout, counters, rejects: false }, programOf({}), 1);
+    const counted = () => [counters.get(Counter.packets), counters.get(Counter.batches)];
+    const answered = (nanoseconds: number, packets: number): void => {
+      const at = layout.answered + 2 * words[layout.answeredBatches]!++;
+      words.set([nanoseconds, packets], at);
+    };
+    loop.decideBatch(2, false);
+    answered(10_000, 2);
+    loop.decideBatch(1, false);
+    answered(30_000, 1);
+    expect(counted()).toEqual([0, 0]);
+    // Four packets are noted at most.
+    loop.decideBatch(2, false);
+    answered(50_000, 2);
+    expect(counted()).toEqual([3, 2]);
+    expect(counters.latency.scrape().sumMicroseconds).toBe(2 * 10 + 30);
+    loop.settle();
+    loop.settle();
+    expect(counted()).toEqual([5, 3]);
+    expect(counters.latency.scrape().sumMicroseconds).toBe(2 * 10 + 30 + 2 * 50);
+    expect(counters.decisions().reduce((sum, { packets }) => sum + packets, 0)).toBe(5);
   });
 
   test("counters tell verdict, evaluator and reason", () => {

@@ -58,6 +58,7 @@ export class MixedTraffic {
       for (let slot = 0; slot < BATCH; slot++) this.#fill(slotLayout.headerWords + slot * slotLayout.slotWords);
       this.#loop.decideBatch(BATCH, (this.#draw() & 1) === 0);
     }
+    this.#loop.settle();
   }
 
   #fill(at: number): void {

@@ -4,9 +4,10 @@ import type { SlotFlags, SlotLayout } from "../../src/kernel/addon.ts";
 /** The loop takes any layout; this one is as wide as the addon's. */
 export const slotLayout: SlotLayout = {
   slotWords: 32,
-  headerWords: 8,
-  answeredNanoseconds: 0,
-  answeredPackets: 1,
+  headerWords: 136,
+  answeredBatches: 0,
+  answered: 8,
+  answeredRoom: 64,
   packetId: 0,
   family: 1,
   protocol: 2,

@@ -216,6 +216,12 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
   });
 
   describe("turns of the event loop", () => {
+    it("what has time until then is done once, after the last batch", () => {
+      const { ran, stats } = play("the turn's end").result;
+      expect(ran).toEqual([...Array(ran.length - 2).fill("batch"), "end", "Error: at the end"]);
+      expect(stats).toEqual(all(200));
+    });
+
     it("promises and ticks of the callback run as the turn ends", () => {
       expect(play("promises and ticks").result).toEqual(["callback", "tick", "promise", "immediate"]);
     });
