@@ -30,6 +30,7 @@ import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
+import { OwnersMemory } from "./owners-memory.ts";
 import { PolicyThread } from "./policy/policy-thread.ts";
 import type { PolicyUpdate } from "./policy/protocol.ts";
 import { RulesGuard } from "./rules-guard.ts";
@@ -136,7 +137,10 @@ export class Agent {
       managed: update.managed === "all" ? "all" : update.managed.added,
       output: update.output === "all" ? "all" : update.output.added,
     });
-    const cleared = await firewall.clearDecisions();
+    // Where nobody knows whose flows tracking holds, none is held.
+    const { newOwners } = update;
+    const cleared = await firewall.clearDecisions(newOwners === "all" ? "held too" : newOwners);
+    policy.settled(update.number);
     this.#rules = new RulesGuard(firewall, this.#log);
     const bridges = new BridgeKeeper(firewall, this.#options.bridges, this.#log);
     bridges.enforce();
@@ -154,6 +158,7 @@ export class Agent {
       {
         onEpoch: (epoch) => this.#listeners.onEvent({ event: "epoch", epoch }),
         onApplied: () => policy.applied(),
+        onSettled: (number) => policy.settled(number),
         onFatal: (error, areRulesInForce) => this.#onFatal(error, areRulesInForce),
       },
     );
@@ -215,6 +220,7 @@ export class Agent {
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
       () => this.#policy?.stop(),
+      () => (keepsRules || this.#enforcement === null ? undefined : new OwnersMemory().clear()),
       () => this.#firewall?.close(),
       () => this.#http?.close(),
       () => this.#lock?.release(),

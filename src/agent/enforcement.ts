@@ -34,6 +34,8 @@ export interface EnforcementListeners {
   readonly onEpoch: (epoch: number) => void;
   /** The workers and the kernel have what an update brought: the next one may come. */
   readonly onApplied: () => void;
+  /** Connection tracking holds nothing any more that the update of this number made void. */
+  readonly onSettled: (number: number) => void;
   readonly onFatal: (error: Error, areRulesInForce: boolean) => void;
 }
 
@@ -118,6 +120,9 @@ export class Enforcement {
         this.#update = null;
         attempt = 1;
         this.#listeners.onApplied();
+        if (update.newOwners.length > 0) {
+          void this.#parts.firewall.settled().then(() => this.#listeners.onSettled(update.number));
+        }
       } catch (error) {
         const what = update === null ? "the rules could not be put back" : "a change could not be enforced";
         log.error({ err: error, attempt }, what);
@@ -140,7 +145,12 @@ export class Enforcement {
     const isWide = isAgain || affected === "all";
     const kernelEpoch = await firewall.takeEpoch();
     await datapath.useProgram(update.patches, kernelEpoch);
-    await firewall.change(kernelEpoch, { managed, output }, isWide ? "all" : affected, newOwners);
+    await firewall.change(
+      kernelEpoch,
+      { managed, output },
+      isWide ? "all" : affected,
+      newOwners === "all" ? [] : newOwners,
+    );
     bridges.follow(managed);
     if (interfaces !== null) {
       this.#interfaces = interfaces;

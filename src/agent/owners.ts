@@ -4,52 +4,68 @@
  */
 import type { Ec2Inventory } from "../model/ec2.ts";
 import type { InventoryChange } from "../model/inventory-change.ts";
-import type { Pod } from "../model/kubernetes.ts";
-import { type Address, addressKey } from "../net/address.ts";
+import { type Address, addressKey, addressOfKey } from "../net/address.ts";
 
-type InterfaceOwners = ReadonlyMap<string, { readonly address: Address; readonly owner: string }>;
+/** Owner by address key. */
+export type OwnerMap = ReadonlyMap<string, string>;
 
 export class Owners {
-  /** Of EC2's addresses; a pod's come with the change. */
-  #interfaces: InterfaceOwners = new Map();
+  readonly #before: OwnerMap | null;
+  /** Pods' flows are held under `npOnChange=new-only` alone. */
+  readonly #keepsPods: boolean;
+  #interfaces: OwnerMap = new Map();
+  readonly #pods = new Map<string, string>();
+  #isFirst = true;
 
-  /** The addresses that somebody has after this change who didn't have them before. */
-  update({ ec2, kubernetes }: InventoryChange): readonly Address[] {
-    const found = new Map<string, Address>();
-    for (const { before, after } of kubernetes.pods) {
-      const had = new Set(before !== null && after !== null && isSamePod(before, after) ? keysOf(before) : []);
-      for (const address of after?.addresses ?? []) {
-        if (!had.has(addressKey(address))) found.set(addressKey(address), address);
-      }
-    }
+  /** `before`: what an earlier run knew; null where that isn't known. */
+  constructor(keepsPods: boolean, before: OwnerMap | null) {
+    this.#keepsPods = keepsPods;
+    this.#before = before;
+  }
+
+  /** The addresses that somebody has after this change who didn't have them before; `all` where that isn't known. */
+  update({ ec2, kubernetes }: InventoryChange): readonly Address[] | "all" {
+    const old = this.#interfaces;
+    const found = new Set<string>();
     if (ec2 !== null) {
-      const before = this.#interfaces;
       this.#interfaces = interfaceOwners(ec2);
-      for (const [key, { address, owner }] of this.#interfaces) {
-        if (before.get(key)?.owner !== owner) found.set(key, address);
+      for (const [key, owner] of this.#interfaces) if (old.get(key) !== owner) found.add(key);
+    }
+    if (this.#keepsPods) {
+      for (const { before } of kubernetes.pods) {
+        for (const address of before?.addresses ?? []) this.#pods.delete(addressKey(address));
+      }
+      for (const { before, after } of kubernetes.pods) {
+        const had = new Set(before?.createdAt === after?.createdAt ? before?.addresses.map(addressKey) : []);
+        for (const address of after?.addresses ?? []) {
+          const key = addressKey(address);
+          this.#pods.set(key, `${after?.origin.name}@${after?.createdAt}`);
+          if (!had.has(key)) found.add(key);
+        }
       }
     }
-    return [...found.values()];
+    if (!this.#isFirst) return [...found].map(addressOfKey);
+    this.#isFirst = false;
+    const known = this.#before;
+    if (known === null) return "all";
+    return [...this.entries()].filter(([key, owner]) => known.get(key) !== owner).map(([key]) => addressOfKey(key));
+  }
+
+  /** Every address that has an owner, interface and pod where it has both. */
+  *entries(): Generator<readonly [string, string]> {
+    for (const [key, owner] of this.#interfaces) yield [key, `${owner} ${this.#pods.get(key) ?? ""}`];
+    for (const [key, owner] of this.#pods) if (!this.#interfaces.has(key)) yield [key, owner];
   }
 }
 
-/** A pod of the same name that was made anew is another one. */
-function isSamePod(before: Pod, after: Pod): boolean {
-  return before.createdAt === after.createdAt;
-}
-
-function keysOf(pod: Pod): readonly string[] {
-  return pod.addresses.map(addressKey);
-}
-
-function interfaceOwners({ interfaces }: Ec2Inventory): InterfaceOwners {
-  const owners = new Map<string, { address: Address; owner: string }>();
+function interfaceOwners({ interfaces }: Ec2Inventory): OwnerMap {
+  const owners = new Map<string, string>();
   for (const { id, instanceId, addresses, isRunning } of interfaces) {
     for (const address of isRunning ? addresses : []) {
       const key = addressKey(address);
       const known = owners.get(key);
       const owner = `${id}/${instanceId}`;
-      owners.set(key, { address, owner: known === undefined ? owner : `${known.owner} ${owner}` });
+      owners.set(key, known === undefined ? owner : `${known} ${owner}`);
     }
   }
   return owners;

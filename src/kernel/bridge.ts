@@ -68,6 +68,7 @@ export class Bridges {
     for (const index of [...this.#before.keys()]) {
       if (!wanted.some((link) => link.index === index)) this.#putBack(index);
     }
+    this.#putBackLeftovers();
     if (wanted.length === 0) this.#tagged.restore();
     this.#asked.clear();
     for (const name of names) this.#asked.set(name, wanted.find((link) => link.name === name)?.index ?? null);
@@ -93,6 +94,7 @@ export class Bridges {
   restore(): void {
     try {
       for (const index of [...this.#before.keys()]) this.#putBack(index);
+      this.#putBackLeftovers();
     } finally {
       this.#tagged.restore();
     }
@@ -104,6 +106,17 @@ export class Bridges {
     this.#memory.remember(key, `${Number(found.ipv4)}${Number(found.ipv6)}`);
     const before = this.#memory.before(key) ?? "";
     this.#before.set(index, { key, filter: { ipv4: before[0] === "1", ipv6: before[1] === "1" } });
+  }
+
+  /** What a killed run switched and this one doesn't want. */
+  #putBackLeftovers(): void {
+    for (const key of this.#memory.names()) {
+      const index = Number(/^bridge (\d+) /.exec(key)?.[1] ?? Number.NaN);
+      if (Number.isNaN(index) || this.#before.has(index)) continue;
+      const before = this.#memory.before(key) ?? "";
+      this.#before.set(index, { key, filter: { ipv4: before[0] === "1", ipv6: before[1] === "1" } });
+      this.#putBack(index);
+    }
   }
 
   #putBack(index: number): void {

@@ -66,9 +66,16 @@ export class Conntrack {
     this.#layout = layout;
   }
 
-  /** Makes every flow undecided; held bits stay. Returns how many entries changed. */
-  clearDecisions(): Promise<number> {
-    return this.#change((byte) => ((byte & markEpochMask) !== 0 ? decisionBits << MASK_SHIFT : 0));
+  /**
+   * Makes every flow undecided; held bits stay, but for those of renewed addresses' flows, or of all. Returns how many
+   * entries changed.
+   */
+  clearDecisions(renewed: readonly Address[] | "held too"): Promise<number> {
+    const table = tableOf(renewed === "held too" ? [] : renewed);
+    return this.#change((byte, entry) => {
+      const forgets = (byte & heldBits) !== 0 && (renewed === "held too" || concerns(table, entry));
+      return ((byte & markEpochMask) !== 0 ? decisionBits << MASK_SHIFT : 0) | (forgets ? heldBits << MASK_SHIFT : 0);
+    });
   }
 
   /**

@@ -118,9 +118,12 @@ export class Firewall {
     this.#switches.clear();
   }
 
-  /** Makes all flows undecided. Returns how many there were. */
-  clearDecisions(): Promise<number> {
-    return this.#conntrack.clearDecisions();
+  /**
+   * Makes all flows undecided, and forgets what those of renewed addresses were held for, or all of them. Returns how many
+   * entries changed.
+   */
+  clearDecisions(renewed: readonly Address[] | "held too" = []): Promise<number> {
+    return this.#conntrack.clearDecisions(renewed);
   }
 
   /** From here on, flows decided in this epoch are the kernel's, and all others are asked about. At the start. */

@@ -22,6 +22,11 @@ export class SwitchMemory {
     return Object.hasOwn(this.#now, name) ? (this.#now[name] as string) : null;
   }
 
+  /** What is remembered. */
+  names(): readonly string[] {
+    return Object.keys(this.#now);
+  }
+
   /** Before it's switched. What is remembered already stays. */
   remember(name: string, value: string): void {
     if (this.before(name) !== null) return;

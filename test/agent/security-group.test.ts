@@ -154,6 +154,21 @@ describe.skipIf(skipReason !== null)("security groups", () => {
     expect(await say(client, server, "three")).toBe(stays);
   });
 
+  test("SG-40 across a restart: what the address's owner before was admitted for isn't its new owner's", async () => {
+    allow([tcp22(onlyA)]);
+    const running = await start();
+    const { client, server } = await net.peers.a.converse(net.peers.b1, address.b1[0], 22);
+    expect(await say(client, server, "one")).toBe(true);
+    await running.kill();
+    allow([]);
+    policy.write(
+      "instances.json",
+      describeInstances([{ instance: "i-other", subnet: "subnet-b", addresses: address.b1, groups: ["sg-b1"] }]),
+    );
+    await resume();
+    expect(await say(client, server, "two")).toBe(false);
+  });
+
   test.each([
     ["untracked, cut", anyone, false],
     ["tracked, stays", onlyA, true],

@@ -105,6 +105,18 @@ describe.skipIf(skipReason !== null)("a start", () => {
     expect(engine.events.map(({ epoch }) => epoch)).toEqual([1, 2]);
   });
 
+  test("a bridge that a killed run switched is put back by the next one that doesn't filter it", async () => {
+    router.bridge("br7");
+    router.check(["ip", "link", "set", "br7", "type", "bridge", "nf_call_iptables", "0", "nf_call_ip6tables", "0"]);
+    const flag = () =>
+      JSON.parse(router.check(["ip", "-d", "-j", "link", "show", "br7"]))[0].linkinfo.info_data.nf_call_iptables;
+    const killed = await Engine.start(router, [policy.path], ["--bridge", "br7"]);
+    expect(flag()).toBe(1);
+    await killed.kill();
+    engine = await Engine.start(router, [policy.path]);
+    expect(flag()).toBe(0);
+  });
+
   test("a bridge that is named and comes later is filtered, and again when others change or replace it", async () => {
     const isFiltered = () =>
       JSON.parse(router.check(["ip", "-d", "-j", "link", "show", "br9"]))[0].linkinfo.info_data.nf_call_iptables === 1;

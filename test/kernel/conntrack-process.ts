@@ -121,7 +121,7 @@ const steps: Record<string, () => unknown> = {
   renewed: () => settle({ flows: { reviewed: [], renewed: [from6] } }),
   renumbered: () => settle({ renumbers: true, flows: { reviewed: pods.slice(0, 400), renewed: [] } }),
   together: async () => Promise.all([settle({ spent: [7] }), settle({ flows: { reviewed: [], renewed: pods } })]),
-  decisions: () => conntrack.clearDecisions(),
+  decisions: () => conntrack.clearDecisions([]),
   all: () => conntrack.clearAll(),
 };
 

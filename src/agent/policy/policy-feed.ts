@@ -5,12 +5,13 @@
 import { Compiler } from "../../engine/compiler.ts";
 import { describeThrown } from "../../evaluators/custom/failures.ts";
 import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
-import type { InventoryChange } from "../../model/inventory-change.ts";
+import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import { type Address, addressKey } from "../../net/address.ts";
 import type { Loaded } from "../../sources/files/loaded.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { Owners } from "../owners.ts";
+import { OwnersMemory } from "../owners-memory.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
 
 /** How long after the last change the inventory is looked over as a whole. */
@@ -32,7 +33,10 @@ export class PolicyFeed {
   readonly #compiler: Compiler;
   readonly #readHostAddresses: () => readonly Address[];
   readonly #say: (message: PolicyMessage) => void;
-  readonly #owners = new Owners();
+  readonly #owners: Owners;
+  readonly #ownersMemory = new OwnersMemory();
+  #areOwnersNew = true;
+  #number = 0;
   #hostAddresses = "";
   #waiting: InventoryChange[] = [];
   #isApplying = true;
@@ -48,6 +52,7 @@ export class PolicyFeed {
     this.#store = store;
     this.#evaluators = evaluators;
     this.#compiler = new Compiler(knobs, evaluators, () => store.inventory());
+    this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
     this.#readHostAddresses = readHostAddresses;
     this.#say = say;
   }
@@ -74,21 +79,43 @@ export class PolicyFeed {
     this.#give();
   }
 
+  /** Nothing is held any more for those who had an address before. */
+  settled(number: number): void {
+    if (number !== this.#number || !this.#areOwnersNew) return;
+    this.#areOwnersNew = false;
+    this.#ownersMemory.write(this.#owners.entries());
+  }
+
+  /** An address of this host may come or go without any file (NP-56). */
+  checkHost(): void {
+    if (this.#isApplying || this.#waiting.length > 0) return;
+    const hostAddresses = this.#hostChange();
+    if (hostAddresses === null) return;
+    this.#waiting.push({ ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } });
+    this.#give();
+  }
+
   /** Everything that waits, as one update. */
   take(): PolicyUpdate {
     const startMs = performance.now();
     const hostAddresses = this.#hostChange();
-    const changes = this.#waiting.map((change, i) =>
-      i > 0 ? change : { ...change, kubernetes: { ...change.kubernetes, hostAddresses } },
-    );
+    const changes =
+      hostAddresses === null
+        ? this.#waiting
+        : [...this.#waiting, { ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } }];
     this.#waiting = [];
     this.#isApplying = true;
-    const newOwners = changes.flatMap((change) => this.#owners.update(change));
+    const ownerChanges = changes.map((change) => this.#owners.update(change));
+    const newOwners = ownerChanges.includes("all")
+      ? "all"
+      : ownerChanges.flatMap((some) => (some === "all" ? [] : some));
+    this.#areOwnersNew ||= newOwners === "all" || newOwners.length > 0;
     const update = this.#compiler.update(changes);
     this.#tellFailures();
     return {
       ...update,
       managedCount: this.#compiler.managedCount,
+      number: ++this.#number,
       newOwners,
       interfaces: changes.findLast(({ ec2 }) => ec2 !== null)?.ec2?.interfaces ?? null,
       compileMs: performance.now() - startMs,

@@ -68,6 +68,11 @@ export class PolicyThread {
     this.#say({ kind: "applied" });
   }
 
+  /** Connection tracking holds nothing any more of owners before the update of this number. */
+  settled(number: number): void {
+    this.#say({ kind: "settled", number });
+  }
+
   /** No update after this. May be called twice. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;

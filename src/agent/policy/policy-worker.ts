@@ -31,13 +31,21 @@ feed.add(change);
 const isUsable = errors.length + problems.length === 0;
 say({ kind: "loaded", update: isUsable ? feed.take() : null, report: feed.report(), errors, problems, readMs });
 
+/** How long an address of the host that came or went is missed. */
+const HOST_CHECK_INTERVAL_MS = 1000;
+let hostTimer: NodeJS.Timeout | undefined;
 let isWatching = false;
 port.on("message", (request: PolicyRequest) => {
   if (request.kind === "stop") {
+    clearInterval(hostTimer);
     source.close();
     feed.close();
     route.close();
     port.close();
+    return;
+  }
+  if (request.kind === "settled") {
+    feed.settled(request.number);
     return;
   }
   feed.applied();
@@ -46,4 +54,5 @@ port.on("message", (request: PolicyRequest) => {
   // What was read and posted isn't needed any more.
   collectGarbage();
   source.watch((loaded) => feed.onChange(loaded));
+  hostTimer = setInterval(() => feed.checkHost(), HOST_CHECK_INTERVAL_MS);
 });

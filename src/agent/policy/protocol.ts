@@ -23,6 +23,8 @@ export interface PolicyOptions {
 
 /** What has to be done so that the kernel and the workers enforce what the files say now. */
 export interface PolicyUpdate {
+  /** Counts updates. */
+  readonly number: number;
   readonly patches: readonly ProgramPatch[];
   /** Addresses whose flows may be judged otherwise than before; `all` where they can't be named. */
   readonly affected: readonly Address[] | "all";
@@ -30,8 +32,8 @@ export interface PolicyUpdate {
   readonly output: AddressChange;
   /** How many addresses are managed after it. */
   readonly managedCount: number | "all";
-  /** Addresses that somebody has now who didn't have them before. */
-  readonly newOwners: readonly Address[];
+  /** Addresses that somebody has now who didn't have them before; `all`, at a start, where that isn't known. */
+  readonly newOwners: readonly Address[] | "all";
   /** The interfaces of EC2; null: the same as before. */
   readonly interfaces: readonly NetworkInterface[] | null;
   /** Milliseconds of the thread. */
@@ -49,7 +51,11 @@ export interface InventoryReport {
   readonly managed: number | "all";
 }
 
-export type PolicyRequest = { readonly kind: "applied" } | { readonly kind: "stop" };
+export type PolicyRequest =
+  | { readonly kind: "applied" }
+  /** Connection tracking holds nothing any more of owners before this update. */
+  | { readonly kind: "settled"; readonly number: number }
+  | { readonly kind: "stop" };
 
 export type PolicyMessage =
   | {
