@@ -45,8 +45,9 @@ export function readBenchOptions(flags: BenchFlags): BenchOptions | readonly str
       problems.push(`--${name} ${text}: a number from 1 to ${most}`);
     return Number(text);
   };
+  const only = flags.only ?? [];
   const form = flags.short ? "short" : "full";
-  const unknown = (flags.only ?? []).filter((name) => !partNames.includes(name as PartName));
+  const unknown = only.filter((name) => !partNames.includes(name as PartName));
   if (unknown.length > 0) problems.push(`--only ${unknown.join(", ")}: one of ${partNames.join(", ")}`);
   if (flags.layout !== "spread" && flags.layout !== "together") problems.push("--layout: spread or together");
   const layout = flags.layout === "together" ? "together" : "spread";
@@ -63,7 +64,7 @@ export function readBenchOptions(flags: BenchFlags): BenchOptions | readonly str
     problems.push(`--peer-queue ${flags.peerQueue}: a number from 0 to 65535`);
   const options: BenchOptions = {
     form,
-    parts: flags.only === undefined ? partNames : partNames.filter((name) => flags.only?.includes(name)),
+    parts: only.length === 0 ? partNames : partNames.filter((name) => only.includes(name)),
     rotations: number("rotations", flags.rotations, flags.short ? 3 : 5, 1000),
     seconds: number("seconds", flags.seconds, flags.short ? 1 : 2, 60),
     sizes: sizes.filter((size) => size !== null),

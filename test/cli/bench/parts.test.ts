@@ -55,6 +55,14 @@ describe("options", () => {
     expect(read({ short: true, rotations: "7", seconds: "3" })).toMatchObject({ rotations: 7, seconds: 3 });
   });
 
+  test("every part is measured unless some are named; without any the command line gives an empty list", () => {
+    for (const flags of [{}, { only: [] }]) {
+      const options = read(flags);
+      expect("parts" in options && options.parts.length).toBeGreaterThan(5);
+    }
+    expect(read({ only: ["rtt"] })).toMatchObject({ parts: ["rtt"] });
+  });
+
   test("all problems are told at once", () => {
     const problems = read({
       only: ["nothing"],
