@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { waitFor } from "../support/namespace.ts";
 import { loadTestedAddon } from "./addon.ts";
-import { openQueue, parseQueues } from "./queue-lab.ts";
+import { installQueueRule, openQueue, parseQueues } from "./queue-lab.ts";
 
 const step = process.argv[2] ?? "";
 const workerFile = new URL("lifecycle-worker.ts", import.meta.url);
@@ -46,24 +46,56 @@ async function endAtStep(): Promise<void> {
   process.exit(0);
 }
 
-/** Ten workers at once, each with a queue of its own, opening and closing; some terminated on the way. */
-async function manyWorkers(): Promise<unknown> {
+/**
+ * Ten workers at a time, each with a queue of its own, opening and closing sockets for so many seconds while another
+ * thread sends to all of them. Every other worker is terminated wherever it is, and another takes its place.
+ */
+async function manyWorkers(seconds: number): Promise<unknown> {
   let seed = 42;
   const random = (below: number): number => {
     seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
     return (seed >>> 8) % below;
   };
-  const statuses = await Promise.all(
-    Array.from({ length: 10 }, async (_, i) => {
-      const { worker, exited } = await startWorker({ step: "churn", queue: 100 + i, rounds: 20 + random(60), seed: i });
-      if (i % 2 === 0) {
-        await waitFor("some of the rounds", () => queues().length > 0 || random(3) === 0);
-        await worker.terminate();
-      }
-      return exited;
-    }),
+  const first = 100;
+  const total = 10;
+  installQueueRule(loadTestedAddon(), { first, total });
+  const sender = new Worker(
+    `const sender = require("node:dgram").createSocket("udp4");
+     sender.bind(9000);
+     const burst = () => {
+       for (let i = 0; i < 40; i++) sender.send("x", 9000, "127.0.0." + (1 + Math.floor(Math.random() * 250)), () => {});
+       setImmediate(burst);
+     };
+     sender.once("listening", burst);`,
+    { eval: true },
   );
-  return { statuses, left: queues() };
+  const until = performance.now() + seconds * 1000;
+  const sums = { rounds: 0, received: 0, answered: 0, terminated: 0 };
+  const statuses = new Set<number>();
+  const churn = async (i: number): Promise<void> => {
+    for (let turn = 0; performance.now() < until; turn++) {
+      const isTerminated = (i + turn) % 2 === 0;
+      const rounds = isTerminated ? 1e9 : 5 + random(40);
+      const { worker, exited } = await startWorker({ step: "churn", queue: first + i, rounds, seed: random(1e6) });
+      worker.on("message", (stats?: { received: number; sent: number }) => {
+        if (stats === undefined) return; // a thread that is terminated in its postMessage sends that
+        sums.rounds++;
+        sums.received += stats.received;
+        sums.answered += stats.sent;
+      });
+      if (isTerminated) {
+        await new Promise((resolve) => setTimeout(resolve, random(40)));
+        await worker.terminate();
+        sums.terminated++;
+      } else {
+        statuses.add(await exited);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: total }, (_, i) => churn(i)));
+  await sender.terminate();
+  installQueueRule(loadTestedAddon());
+  return { ...sums, statuses: [...statuses], left: queues() };
 }
 
 /** Sockets of both classes that nobody closes: collected, and their queues freed. */
@@ -95,6 +127,6 @@ async function collectGarbage(): Promise<unknown> {
   return { isHeld, left: queues() };
 }
 
-if (step === "many workers") print(await manyWorkers());
+if (step === "many workers") print(await manyWorkers(Number(process.argv[3])));
 else if (step === "garbage") print(await collectGarbage());
 else await endAtStep();

@@ -150,13 +150,18 @@ const steps: Readonly<Record<string, () => void | Promise<void>>> = {
     let state = seed ?? 1;
     for (let i = 0; i < (rounds ?? 0); i++) {
       state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-      const { socket } = openQueue(addon, { queue: queue ?? 0, slots: 1 + (state % 64) });
-      if (state & 0x10000) socket.start(ignore, ignore);
-      if (state & 0x20000) await new Promise((resolve) => setImmediate(resolve));
+      const { socket } = openQueue(addon, {
+        queue: queue ?? 0,
+        slots: 1 + (state % 64),
+        spinMicroseconds: state % 100,
+      });
+      if (state & 0x10000) socket.start(ignore, ignore, ignore);
+      for (let turns = (state >>> 17) % 8; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
       const netlink = new addon.NetlinkSocket(12);
-      if (state & 0x40000) netlink.close();
+      if (state & 0x100000) netlink.close();
       socket.close();
-      if (state & 0x80000) socket.close();
+      if (state & 0x200000) socket.close();
+      parentPort?.postMessage(socket.stats());
     }
   },
 };

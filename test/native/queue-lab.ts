@@ -97,10 +97,10 @@ export function parseQueues(text: string): { queue: number; waiting: number }[] 
 }
 
 /** Puts the xt target into the chain, since this kernel may lack nft's own `queue`. */
-export function installQueueRule(addon: Addon): void {
+export function installQueueRule(addon: Addon, queues = { first: QUEUE, total: 1 }): void {
   const client = new NetlinkClient(addon, NetlinkProtocol.netfilter);
   try {
-    client.request("install the queue rule", batch(replaceQueueRule({ first: QUEUE, total: 1 }, false)));
+    client.request("install the queue rule", batch(replaceQueueRule(queues, false)));
   } finally {
     client.close();
   }
