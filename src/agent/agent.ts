@@ -12,7 +12,7 @@
 import { Counters } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import type { EvaluatorFailure } from "../datapath/failure-report.ts";
-import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
+import { LatencyWindow } from "../datapath/latency-window.ts";
 import { evaluatorNames } from "../engine/evaluators.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
@@ -68,6 +68,7 @@ export class Agent {
   readonly #listeners: AgentListeners;
   readonly #input: InputReport;
   readonly #counters: readonly Counters[];
+  readonly #latencyWindow: LatencyWindow | null;
   readonly #timers: NodeJS.Timeout[] = [];
   #lock: NamespaceLock | null = null;
   #policy: PolicyThread | null = null;
@@ -86,6 +87,7 @@ export class Agent {
     this.#listeners = listeners;
     this.#input = new InputReport(options.directories, log);
     this.#counters = Array.from({ length: options.workers }, () => new Counters());
+    this.#latencyWindow = options.knpMetrics ? new LatencyWindow() : null;
   }
 
   /**
@@ -174,7 +176,7 @@ export class Agent {
 
   async #listen(): Promise<void> {
     if (this.#options.listen === null) return;
-    const metrics = new Metrics(latencyBoundsMicroseconds, () => readMetrics(this.#metricSources()));
+    const metrics = new Metrics(() => readMetrics(this.#metricSources()), this.#options.knpMetrics);
     this.#http = await startHttpServer(this.#options.listen, {
       contentType: metrics.registry.contentType,
       metrics: () => metrics.scrape(),
@@ -302,6 +304,7 @@ export class Agent {
       report: this.#input.report,
       isStale: this.#input.staleReasons.length > 0,
       queue: this.#options.queue,
+      latencyWindow: this.#latencyWindow,
     };
   }
 }

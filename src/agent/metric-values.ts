@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Counter, type Counters, sumCounters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
-import { latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
+import { type LatencyHistogram, latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
+import type { LatencyWindow } from "../datapath/latency-window.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Finding } from "../model/finding.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
@@ -11,6 +12,7 @@ import { parseQueueStatistics, type QueueStatistics } from "../telemetry/queue-s
 import type { InventoryReport } from "./policy/protocol.ts";
 
 const REFRESH_TIMEOUT_MS = 500;
+const quantiles = [0.5, 0.9, 0.99] as const;
 
 export interface MetricSources {
   /** One block of each worker. */
@@ -24,6 +26,8 @@ export interface MetricSources {
   readonly report: InventoryReport | null;
   readonly isStale: boolean;
   readonly queue: number;
+  /** Null: nobody wants recent quantiles. */
+  readonly latencyWindow: LatencyWindow | null;
 }
 
 export async function readMetrics(sources: MetricSources): Promise<MetricValues> {
@@ -39,7 +43,11 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
       ...rest,
       evaluator: evaluator === null ? "none" : (sources.evaluatorNames[evaluator] ?? "none"),
     })),
-    latency: { boundsMicroseconds: latencyBoundsMicroseconds, ...counters.latency.scrape() },
+    latency: {
+      boundsMicroseconds: latencyBoundsMicroseconds,
+      ...counters.latency.scrape(),
+      recentQuantiles: quantilesOf(sources.latencyWindow?.recent(counters.latency, performance.now())),
+    },
     queues: readQueueStatistics().filter((statistics) => isOurs(statistics.queue)),
     queueOverruns: counters.get(Counter.overruns),
     sendErrors: counters.get(Counter.sendErrors),
@@ -53,6 +61,11 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     findings: countFindings(report?.findings ?? []),
     kernelRules: Object.fromEntries(Object.entries(rules).map(([rule, { packets }]) => [rule, packets])),
   };
+}
+
+function quantilesOf(histogram: LatencyHistogram | undefined): { quantile: number; microseconds: number }[] {
+  if (histogram === undefined) return [];
+  return quantiles.map((quantile) => ({ quantile, microseconds: histogram.quantile(quantile) }));
 }
 
 /** The file is absent until the kernel's module is loaded. */

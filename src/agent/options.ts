@@ -19,6 +19,8 @@ export interface AgentOptions {
   readonly bridges: readonly string[];
   /** Null: no pages. */
   readonly listen: ListenAddress | null;
+  /** Metrics under kube-network-policies' names too. */
+  readonly knpMetrics: boolean;
   readonly mark: MarkLayout;
   readonly knobs: Knobs;
   /** Users' own evaluators. */

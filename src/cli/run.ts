@@ -21,6 +21,7 @@ interface RunFlags {
   readonly spin: string;
   readonly bridge?: readonly string[];
   readonly listen: string;
+  readonly knpMetrics?: boolean;
   readonly markMask: string;
   readonly set: readonly string[];
   readonly evaluator: readonly string[];
@@ -54,6 +55,7 @@ export function runCommand(): Command {
       ),
     )
     .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
+    .option("--knp-metrics", "publish metrics under the names of kube-network-policies too")
     .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
     .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
     .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
@@ -97,6 +99,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     spinMicroseconds,
     bridges: flags.bridge ?? [],
     listen,
+    knpMetrics: flags.knpMetrics === true,
     mark,
     knobs,
     modules,

@@ -52,6 +52,12 @@ export class LatencyHistogram {
     return { buckets: Array.from(this.#values.subarray(0, COARSE)), sumMicroseconds: this.#values[SUM] as number };
   }
 
+  /** A copy, without what `earlier` (an earlier copy of this one) had counted. */
+  since(earlier: LatencyHistogram | null): LatencyHistogram {
+    const before = earlier === null ? null : earlier.#values;
+    return new LatencyHistogram(this.#values.map((value, i) => value - (before?.[i] ?? 0)));
+  }
+
   /** The latency that the share `q` of all packets didn't exceed, in microseconds; NaN where none was counted. */
   quantile(q: number): number {
     const counts = this.#values.subarray(COARSE, COARSE + FINE);

@@ -3,8 +3,9 @@
  * nothing on the packet path knows of Prometheus.
  */
 import { Counter, Gauge, Registry } from "prom-client";
+import { KnpMetrics } from "./knp-metrics.ts";
 import type { QueueStatistics } from "./queue-statistics.ts";
-import { SnapshotHistogram } from "./snapshot-histogram.ts";
+import { histogramSamples, SnapshotMetric } from "./snapshot-metric.ts";
 
 /** One moment's values, given by the agent. Latency buckets are not cumulated; the last has no bound. */
 export interface MetricValues {
@@ -18,6 +19,8 @@ export interface MetricValues {
     readonly boundsMicroseconds: readonly number[];
     readonly buckets: readonly number[];
     readonly sumMicroseconds: number;
+    /** Of the last ten minutes; empty where nobody wants them. */
+    readonly recentQuantiles: readonly { readonly quantile: number; readonly microseconds: number }[];
   };
   readonly queues: readonly QueueStatistics[];
   readonly queueOverruns: number;
@@ -62,18 +65,15 @@ export class Metrics {
   readonly #read: () => Promise<MetricValues>;
   readonly #counters = new Map<MetricName, Counter>();
   readonly #gauges = new Map<MetricName, Gauge>();
-  readonly #latency: SnapshotHistogram;
+  readonly #latency: SnapshotMetric;
+  readonly #knp: KnpMetrics | null;
 
-  /** `read` is called once for each scrape. */
-  constructor(boundsMicroseconds: readonly number[], read: () => Promise<MetricValues>) {
+  /** `read` is called once for each scrape. `hasKnpNames`: with kube-network-policies' names too. */
+  constructor(read: () => Promise<MetricValues>, hasKnpNames = false) {
     this.#read = read;
     this.#counter("verdictd_packets_total", ["verdict", "evaluator", "reason"]);
-    this.#latency = new SnapshotHistogram(
-      "verdictd_verdict_latency_seconds",
-      metricHelp.verdictd_verdict_latency_seconds,
-      boundsMicroseconds.map((us) => us / 1e6),
-      this.registry,
-    );
+    const name = "verdictd_verdict_latency_seconds";
+    this.#latency = new SnapshotMetric({ name, help: metricHelp[name], type: "histogram" }, this.registry);
     this.#gauge("verdictd_queue_waiting_packets", ["queue"]);
     this.#counter("verdictd_queue_dropped_total", ["queue"]);
     this.#counter("verdictd_queue_user_dropped_total", ["queue"]);
@@ -88,6 +88,7 @@ export class Metrics {
     this.#gauge("verdictd_inventory_stale", []);
     this.#gauge("verdictd_inventory_resources", ["kind"]);
     this.#gauge("verdictd_inventory_findings", ["code", "severity"]);
+    this.#knp = hasKnpNames ? new KnpMetrics(this.registry) : null;
   }
 
   /** The text of one scrape. */
@@ -96,7 +97,10 @@ export class Metrics {
     for (const counter of this.#counters.values()) counter.reset();
     for (const gauge of this.#gauges.values()) gauge.reset();
     for (const { packets, ...labels } of values.packets) this.#count("verdictd_packets_total", labels, packets);
-    this.#latency.load(values.latency.buckets, values.latency.sumMicroseconds / 1e6);
+    const { boundsMicroseconds, buckets, sumMicroseconds } = values.latency;
+    const boundsSeconds = boundsMicroseconds.map((us) => us / 1e6);
+    this.#latency.load(histogramSamples(boundsSeconds, buckets, sumMicroseconds / 1e6));
+    this.#knp?.load(values);
     for (const q of values.queues) {
       const labels = { queue: String(q.queue) };
       this.#set("verdictd_queue_waiting_packets", labels, q.waiting);
