@@ -101,9 +101,9 @@ function start(flags: readonly string[]) {
 
 /** Namespaces, temporary directories and processes of a bench. */
 function leftovers(pid: number): string[] {
-  const isTheirs = (name: string) => /^(?:vd|verdictd-bench-)(\d+)-/.exec(name)?.[1] === String(pid);
-  const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter(isTheirs) : [];
-  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...processesOf(pid)];
+  const theirs = (directory: string, start: string): string[] =>
+    existsSync(directory) ? readdirSync(directory).filter((name) => name.startsWith(start)) : [];
+  return [...theirs("/run/netns", `vd${pid}-`), ...theirs(tmpdir(), `verdictd-bench-${pid}-`), ...processesOf(pid)];
 }
 
 /** Those that were started in a namespace of the bench: by its name, or over its files. */

@@ -125,9 +125,9 @@ function start(argv: readonly string[] = [main, "demo"]) {
 
 /** Namespaces, temporary directories and processes that belonged to the demo and are still there. */
 function leftovers({ pids }: { readonly pids: ReadonlySet<string> }): string[] {
-  const isTheirs = (name: string) => pids.has(/^(?:vd|verdictd-demo-)(\d+)-/.exec(name)?.[1] ?? "");
-  const namespaces = existsSync("/run/netns") ? readdirSync("/run/netns").filter(isTheirs) : [];
-  return [...namespaces, ...readdirSync(tmpdir()).filter(isTheirs), ...family()];
+  const theirs = (directory: string, pattern: RegExp): string[] =>
+    existsSync(directory) ? readdirSync(directory).filter((name) => pids.has(pattern.exec(name)?.[1] ?? "")) : [];
+  return [...theirs("/run/netns", /^vd(\d+)-/), ...theirs(tmpdir(), /^verdictd-demo-(\d+)-/), ...family()];
 }
 
 /** The demo's processes, those that started it included. */
