@@ -85,7 +85,7 @@ export class Agent {
     this.#options = options;
     this.#log = log;
     this.#listeners = listeners;
-    this.#input = new InputReport(options.directories, log);
+    this.#input = new InputReport(options.directories, options.nodeName, log);
     this.#counters = Array.from({ length: options.workers }, () => new Counters());
     this.#latencyWindow = options.knpMetrics ? new LatencyWindow() : null;
   }
@@ -253,9 +253,9 @@ export class Agent {
   }
 
   #startPolicy(): PolicyThread {
-    const { directories, vpcs, knobs, modules } = this.#options;
+    const { directories, vpcs, nodeName, knobs, modules } = this.#options;
     this.#policy = new PolicyThread(
-      { directories, vpcs, knobs, modules: modules.map(({ path }) => path) },
+      { directories, vpcs, nodeName, knobs, modules: modules.map(({ path }) => path) },
       {
         onUpdate: (update) => this.#enforcement?.apply(update),
         onReport: (report) => this.#input.enforced(report),

@@ -6,12 +6,16 @@ import type { InventoryReport } from "./policy/protocol.ts";
 
 export class InputReport {
   readonly #directories: readonly string[];
+  readonly #nodeName: string | null;
   readonly #log: Logger;
   #staleReasons: readonly string[] = [];
   #report: InventoryReport | null = null;
+  /** Said once, until it's something else. */
+  #saidOfNobody: string | null = null;
 
-  constructor(directories: readonly string[], log: Logger) {
+  constructor(directories: readonly string[], nodeName: string | null, log: Logger) {
     this.#directories = directories;
+    this.#nodeName = nodeName;
     this.#log = log;
   }
 
@@ -39,9 +43,16 @@ export class InputReport {
     for (const finding of report.findings) {
       this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
     }
-    if (report.managed !== 0) return;
-    const directories = this.#directories;
-    this.#log.warn({ directories }, report.holdsPolicies ? nobodyToApplyTo : noPolicies);
+    const said = this.#saidOfNobody;
+    this.#saidOfNobody = report.managed !== 0 ? null : !report.holdsPolicies ? noPolicies : this.#nobodyToApplyTo;
+    if (this.#saidOfNobody === null || this.#saidOfNobody === said) return;
+    // A node without such pods is nothing unusual.
+    const level = this.#saidOfNobody === nobodyOfNode ? "info" : "warn";
+    this.#log[level]({ directories: this.#directories, nodeName: this.#nodeName ?? undefined }, this.#saidOfNobody);
+  }
+
+  get #nobodyToApplyTo(): string {
+    return this.#nodeName === null ? nobodyToApplyTo : nobodyOfNode;
   }
 }
 
@@ -56,3 +67,6 @@ const noPolicies =
 const nobodyToApplyTo =
   "the policies in these directories apply to no address, so nothing is judged and every packet passes: if " +
   "instances (describe-instances) or pods (kubectl get pods -A -o yaml) are missing there, add them, which is noticed";
+const nobodyOfNode =
+  "no policy restricts a pod of this node, so nothing is judged and every packet passes: where that is unexpected, compare " +
+  "--node-name with spec.nodeName of its pods";

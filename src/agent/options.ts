@@ -8,6 +8,8 @@ export interface AgentOptions {
   readonly directories: readonly string[];
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
+  /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
+  readonly nodeName: string | null;
   /** First queue number; each worker has one. */
   readonly queue: number;
   readonly workers: number;

@@ -37,11 +37,7 @@ export async function readJudges(flags: PolicyFlags, problems: string[]): Promis
 export function compileOffline(inventory: Inventory, { knobs, modules }: Judges): Program {
   const problems = checkModules(modules, inventory, knobs);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
-  return compileProgram(
-    inventory,
-    knobs,
-    modules.map((module) => module.evaluator),
-  );
+  return compileProgram(inventory, knobs, { custom: modules.map((module) => module.evaluator) });
 }
 
 /** Findings go to `stderr`. Throws CliExit 2 for what can't be read. */

@@ -15,6 +15,7 @@ import { repeatable } from "./repeatable.ts";
 interface RunFlags {
   readonly dir: readonly string[];
   readonly vpc?: readonly string[];
+  readonly nodeName?: string;
   readonly queue: string;
   readonly workers: string;
   readonly queueLength: string;
@@ -29,6 +30,8 @@ interface RunFlags {
 }
 
 const MAX_WORKERS = 64;
+/** A name that matched no pod would enforce nothing: what can't be one is refused (an empty variable, a capital). */
+const nodeNamePattern = /^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/;
 
 /** One CPU for traffic to each that judges. */
 function defaultWorkers(): number {
@@ -40,6 +43,7 @@ export function runCommand(): Command {
     .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
     .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes"))
     .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
+    .option("--node-name <name>", "of Kubernetes, enforce for the pods of this node alone, which is this machine")
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
@@ -87,12 +91,17 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (flags.listen !== "none" && listen === null) {
     problems.push(`--listen ${flags.listen}: HOST:PORT, such as 127.0.0.1:9472 or [::1]:9472, or none`);
   }
+  const nodeName = flags.nodeName ?? null;
+  if (nodeName !== null && !nodeNamePattern.test(nodeName)) {
+    problems.push(`--node-name ${JSON.stringify(nodeName)}: the name of a Node, as spec.nodeName of its pods has it`);
+  }
   const mark = markLayout(/^(0x[0-9a-fA-F]+|\d+)$/.test(flags.markMask) ? Number(flags.markMask) : 0);
   if (mark === null) problems.push(`--mark-mask ${flags.markMask}: eight neighbouring bits, such as 0xff000000`);
   if (problems.length > 0 || mark === null) throw new CliExit(2, problems.join("\n"));
   return {
     directories: flags.dir,
     vpcs: flags.vpc ?? [],
+    nodeName,
     queue,
     workers,
     queueLength,

@@ -30,6 +30,15 @@ export interface ProgramUpdate {
   readonly output: AddressChange;
 }
 
+export interface CompilerOptions {
+  /** Users' own evaluators. */
+  readonly custom?: readonly PreparedEvaluator[];
+  /** They are made from the whole inventory as it is then, whatever changed. */
+  readonly inventory?: () => Inventory;
+  /** Of Kubernetes, this node's pods alone are judged for; those of others are peers. */
+  readonly nodeName?: string | null;
+}
+
 /** The sources of captures: an EC2 evaluator's index; behind them all of Kubernetes, then users' own. */
 const KUBERNETES = ec2Evaluators.length;
 
@@ -46,14 +55,9 @@ export class Compiler {
   #customTables: readonly CustomTables[] = [];
   #unreleased: readonly ProgramPatch[] = [];
 
-  /** `custom` are users' own evaluators; they are made from the whole `inventory` as it is then, whatever changed. */
-  constructor(
-    knobs: Knobs,
-    custom: readonly PreparedEvaluator[] = [],
-    inventory: () => Inventory = () => emptyInventory,
-  ) {
+  constructor(knobs: Knobs, { custom = [], inventory = () => emptyInventory, nodeName = null }: CompilerOptions = {}) {
     this.#knobs = knobs;
-    this.#index = new PolicyIndex(knobs);
+    this.#index = new PolicyIndex(knobs, nodeName);
     this.#custom = custom;
     this.#inventory = inventory;
   }
@@ -130,8 +134,12 @@ export class Compiler {
 }
 
 /** The program of one inventory, for use on this thread. */
-export function compileProgram(inventory: Inventory, knobs: Knobs, custom: readonly PreparedEvaluator[] = []): Program {
-  const compiler = new Compiler(knobs, custom, () => inventory);
+export function compileProgram(
+  inventory: Inventory,
+  knobs: Knobs,
+  options: Pick<CompilerOptions, "custom" | "nodeName"> = {},
+): Program {
+  const compiler = new Compiler(knobs, { ...options, inventory: () => inventory });
   compiler.update([changeFromNothing(inventory)]);
   return compiler.program;
 }

@@ -16,7 +16,7 @@ const failing = prepareEvaluator(
   },
   [],
 );
-const programOf = (custom: readonly PreparedEvaluator[]) => compileProgram(emptyInventory, defaultKnobs, custom);
+const programOf = (custom: readonly PreparedEvaluator[]) => compileProgram(emptyInventory, defaultKnobs, { custom });
 
 function fail(port: number): never {
   throw `port ${port}`;

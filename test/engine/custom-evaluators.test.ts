@@ -23,7 +23,7 @@ function prepare(evaluator: CustomEvaluator) {
 }
 
 function programWith(evaluators: readonly CustomEvaluator[], knobs: Partial<Knobs> = {}): Program {
-  return compileProgram(emptyInventory, { ...defaultKnobs, ...knobs }, evaluators.map(prepare));
+  return compileProgram(emptyInventory, { ...defaultKnobs, ...knobs }, { custom: evaluators.map(prepare) });
 }
 
 function decide(program: Program, view: FlowView) {
@@ -60,7 +60,7 @@ test("a program can be had without them", () => {
   const asked: string[] = [];
   const custom = [prepare(recorder("outer", asked))];
   const reader = new ProgramReader(defaultKnobs, custom);
-  reader.apply(new Compiler(defaultKnobs, custom).update([changeFromNothing(emptyInventory)]).patches);
+  reader.apply(new Compiler(defaultKnobs, { custom }).update([changeFromNothing(emptyInventory)]).patches);
   const program = reader.withoutCustom();
   expect(program.evaluators.map((evaluator) => evaluator.name)).toEqual(evaluatorNames([]));
   expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80")).isFlowAccepted).toBe(true);
@@ -78,7 +78,7 @@ test("their tables travel to other threads as plain data; one that never arrived
       }),
     }),
   ];
-  const { patches } = new Compiler(defaultKnobs, custom).update([changeFromNothing(emptyInventory)]);
+  const { patches } = new Compiler(defaultKnobs, { custom }).update([changeFromNothing(emptyInventory)]);
   const program = new ProgramReader(defaultKnobs, custom).apply(structuredClone(patches));
   expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#80")).isFlowAccepted).toBe(true);
   expect(decide(program, viewOf("tcp 10.0.0.1#40000 -> 10.0.0.2#81")).isFlowAccepted).toBe(false);

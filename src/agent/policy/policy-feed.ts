@@ -24,6 +24,8 @@ export interface PolicyParts {
   readonly knobs: Knobs;
   /** Users' own. */
   readonly evaluators: readonly PreparedEvaluator[];
+  /** Only this node's pods are judged for; null: all that there are. */
+  readonly nodeName: string | null;
 }
 
 export class PolicyFeed {
@@ -45,13 +47,13 @@ export class PolicyFeed {
   #reportTimer: NodeJS.Timeout | null = null;
 
   constructor(
-    { store, knobs, evaluators }: PolicyParts,
+    { store, knobs, evaluators, nodeName }: PolicyParts,
     readHostAddresses: () => readonly Address[],
     say: (message: PolicyMessage) => void,
   ) {
     this.#store = store;
     this.#evaluators = evaluators;
-    this.#compiler = new Compiler(knobs, evaluators, () => store.inventory());
+    this.#compiler = new Compiler(knobs, { custom: evaluators, inventory: () => store.inventory(), nodeName });
     this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
     this.#readHostAddresses = readHostAddresses;
     this.#say = say;

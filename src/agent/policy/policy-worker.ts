@@ -11,7 +11,7 @@ import type { PolicyMessage, PolicyOptions, PolicyRequest } from "./protocol.ts"
 
 const port = parentPort;
 if (port === null) throw new Error("agent/policy/policy-worker is started as a worker thread");
-const { directories, vpcs, knobs, modules: paths } = workerData as PolicyOptions;
+const { directories, vpcs, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
 const say = (message: PolicyMessage): void => port.postMessage(message);
 
 const route = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
@@ -23,7 +23,7 @@ const { store, change, errors } = await source.load();
 const readMs = performance.now() - startMs;
 if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
 const feed = new PolicyFeed(
-  { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator) },
+  { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName },
   () => listHostAddresses(route),
   say,
 );

@@ -16,6 +16,8 @@ export interface PolicyOptions {
   readonly directories: readonly string[];
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
+  /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
+  readonly nodeName: string | null;
   readonly knobs: Knobs;
   /** Users' own evaluators: the files that `run` has loaded before, without a complaint. */
   readonly modules: readonly string[];

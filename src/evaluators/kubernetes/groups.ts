@@ -10,7 +10,7 @@ import type { PagedWords } from "../../net/paged-words.ts";
 import { areEqual, ByHash, hashOf } from "./by-hash.ts";
 import { membersOf, visit } from "./few.ts";
 import { renderGroup } from "./group-words.ts";
-import type { Kind } from "./kind.ts";
+import { type Kind, Role } from "./kind.ts";
 import type { Kinds } from "./kinds.ts";
 import type { Term } from "./namespaces.ts";
 import type { CompiledPolicy, Policies } from "./policies.ts";
@@ -114,7 +114,7 @@ export class Groups {
 
   /** From its terms. */
   #group(kind: Kind): void {
-    if (!kind.isPod) return;
+    if (kind.role !== Role.subject) return;
     const lists: CompiledPolicy[][] = [[], [], [], [], [], []];
     const collect = ({ subjects }: Term): void => {
       visit(subjects, (policy) => {
@@ -163,8 +163,8 @@ export class Groups {
   /** Kinds by the terms of theirs that changed. */
   #concerned(changes: ReadonlyMap<Term, unknown>): readonly (readonly [readonly Term[], readonly Kind[]])[] {
     const kindsOf = (term: Term): readonly Kind[] => {
-      const kinds = term === this.#everyPod ? [...this.#kinds.ofPods] : membersOf(term.kinds);
-      return kinds.filter((kind) => !this.#kinds.stale.has(kind));
+      const kinds = term === this.#everyPod ? [...this.#kinds.ofSubjects] : membersOf(term.kinds);
+      return kinds.filter((kind) => kind.role === Role.subject && !this.#kinds.stale.has(kind));
     };
     const [only] = changes.keys();
     if (only && changes.size === 1) return [[[only], kindsOf(only)]];

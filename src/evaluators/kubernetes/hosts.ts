@@ -1,7 +1,8 @@
 /**
  * Whose address an address is, so that a pod's own node is known (NP-56, NP-57, AN-60). A node's addresses are its object's,
- * its pods' `hostIPs`, its `hostNetwork` pods' (NP-59), and all addresses of this machine for a node that has one of them: a
- * probe from the kubelet carries the address of the interface that it leaves by, which no Node object lists.
+ * its pods' `hostIPs`, its `hostNetwork` pods' (NP-59), and all addresses of this machine for the node that it is: a probe from
+ * the kubelet carries the address of the interface that it leaves by, which no Node object lists. Which node this machine is
+ * says its name, or, where nobody told it, that it has one of the node's addresses.
  */
 import { isSelectable, type Pod } from "../../model/kubernetes.ts";
 import { type Address, addressKey, equalAddresses, Family } from "../../net/address.ts";
@@ -19,6 +20,8 @@ export interface Host {
   pods: number;
   /** Addresses that it's known by, and how often they were said. */
   readonly known: { readonly address: Address; count: number }[];
+  /** It has the name that this machine was told to be its own. */
+  readonly isNamed: boolean;
   isThisMachine: boolean;
 }
 
@@ -35,6 +38,7 @@ export class Hosts {
   readonly #addresses: AddressIndex;
   readonly #lists: PagedLists;
   readonly #affected: Affected;
+  readonly #machineName: string | null;
   readonly #numbers = new FreeNumbers(1);
   readonly #ofNodes = new Map<string, Host>();
   /** Of pods that name no node, by the addresses that they tell. */
@@ -44,10 +48,11 @@ export class Hosts {
   #machine = new Map<string, Address>();
   readonly #stale = new Set<HostAddress>();
 
-  constructor(addresses: AddressIndex, lists: PagedLists, affected: Affected) {
+  constructor(addresses: AddressIndex, lists: PagedLists, affected: Affected, machineName: string | null) {
     this.#addresses = addresses;
     this.#lists = lists;
     this.#affected = affected;
+    this.#machineName = machineName;
   }
 
   joinNode(name: string, addresses: readonly Address[]): void {
@@ -89,7 +94,7 @@ export class Hosts {
     this.#machine = new Map(addresses.map((address) => [addressKey(address), address]));
     for (const host of all) {
       const was = host.isThisMachine;
-      host.isThisMachine = host.known.some(({ address }) => this.#machine.has(addressKey(address)));
+      host.isThisMachine = this.#isThisMachine(host);
       // What stays isn't touched.
       if (host.isThisMachine) for (const address of addresses) this.#note(host, address);
       if (was) for (const address of before) this.#forget(host, address);
@@ -119,8 +124,10 @@ export class Hosts {
   #join(hosts: Map<string, Host>, key: string): Host {
     let host = hosts.get(key);
     if (!host) {
-      host = { number: this.#numbers.take(), members: 0, pods: 0, known: [], isThisMachine: false };
+      const isNamed = hosts === this.#ofNodes && key === this.#machineName;
+      host = { number: this.#numbers.take(), members: 0, pods: 0, known: [], isNamed, isThisMachine: isNamed };
       hosts.set(key, host);
+      if (isNamed) for (const address of this.#machine.values()) this.#note(host, address);
     }
     host.members++;
     return host;
@@ -129,6 +136,7 @@ export class Hosts {
   #leave(hosts: Map<string, Host>, key: string, host: Host): void {
     if (--host.members > 0) return;
     hosts.delete(key);
+    if (host.isThisMachine) for (const address of this.#machine.values()) this.#forget(host, address);
     this.#numbers.giveBack(host.number);
   }
 
@@ -147,7 +155,7 @@ export class Hosts {
       }
       host.known.push({ address, count: 1 });
       this.#note(host, address);
-      if (host.isThisMachine || !this.#machine.has(addressKey(address))) continue;
+      if (host.isThisMachine || !this.#isThisMachine(host)) continue;
       host.isThisMachine = true;
       for (const machine of this.#machine.values()) this.#note(host, machine);
     }
@@ -165,10 +173,15 @@ export class Hosts {
       if (!known || --known.count > 0) continue;
       host.known.splice(at, 1);
       this.#forget(host, address);
-      if (!host.isThisMachine || host.known.some((one) => this.#machine.has(addressKey(one.address)))) continue;
+      if (!host.isThisMachine || this.#isThisMachine(host)) continue;
       host.isThisMachine = false;
       for (const machine of this.#machine.values()) this.#forget(host, machine);
     }
+  }
+
+  #isThisMachine({ isNamed, known }: Host): boolean {
+    if (this.#machineName !== null) return isNamed;
+    return known.some(({ address }) => this.#machine.has(addressKey(address)));
   }
 
   #note(host: Host, address: Address): void {

@@ -6,6 +6,13 @@ import type { Group } from "./groups.ts";
 import type { NamespaceRecord, Term } from "./namespaces.ts";
 import type { PortAnswers, PortShape } from "./port-names.ts";
 
+/**
+ * Whose a kind's addresses are. Policies restrict subjects alone: where only one node's pods are judged for, those of other
+ * nodes are peers.
+ */
+export const Role = { node: 0, peer: 1, subject: 2 } as const;
+export type Role = (typeof Role)[keyof typeof Role];
+
 export interface Profile {
   readonly namespace: NamespaceRecord;
   key: string;
@@ -19,7 +26,7 @@ export interface Profile {
 
 export interface Kind {
   readonly number: number;
-  readonly isPod: boolean;
+  readonly role: Role;
   /** Sorted by number. */
   terms: readonly Term[];
   answers: PortAnswers;
@@ -48,8 +55,8 @@ export function groupByKind(profiles: readonly Profile[]): Map<Kind, Profile[]> 
   return groups;
 }
 
-export function hashOfKind(terms: readonly Term[], answers: PortAnswers, isPod: boolean): number {
-  let hash = isPod ? answers.number : -1;
+export function hashOfKind(terms: readonly Term[], answers: PortAnswers, role: Role): number {
+  let hash = answers.number * 3 + role;
   for (const term of terms) hash = (hash + hashOf(term.number)) | 0;
   return hash;
 }

@@ -12,7 +12,7 @@ import type { PagedWords } from "../../net/paged-words.ts";
 import { areEqual, ByHash } from "./by-hash.ts";
 import { membersOf, sizeOf, withMember, withoutMember } from "./few.ts";
 import type { Group } from "./groups.ts";
-import { groupByKind, hashOfKind, isCaptured, type Kind, type Profile, podsOf, withTerm } from "./kind.ts";
+import { groupByKind, hashOfKind, isCaptured, type Kind, type Profile, podsOf, Role, withTerm } from "./kind.ts";
 import type { Term } from "./namespaces.ts";
 import type { PortAnswers } from "./port-names.ts";
 import { KindField, kindWords } from "./tables.ts";
@@ -32,8 +32,8 @@ export class Kinds {
   readonly #lists: PagedLists;
   readonly #numbers = new FreeNumbers(1);
   readonly #byHash = new ByHash<Kind>();
-  /** Every kind of pods. */
-  readonly ofPods = new Set<Kind>();
+  /** Every kind that policies can restrict. */
+  readonly ofSubjects = new Set<Kind>();
   /** Kinds whose subjects have to be looked at. */
   readonly stale = new Set<Kind>();
   /** Groups that have lost a kind. */
@@ -55,13 +55,13 @@ export class Kinds {
   }
 
   /** The kind of these terms, sorted by number. `like` is one with the same subjects, if there is one. */
-  obtain(terms: readonly Term[], answers: PortAnswers, isPod: boolean, like: Kind | null = null): Kind {
-    const hash = hashOfKind(terms, answers, isPod);
-    const known = this.#find(hash, terms, answers, isPod);
+  obtain(terms: readonly Term[], answers: PortAnswers, role: Role, like: Kind | null = null): Kind {
+    const hash = hashOfKind(terms, answers, role);
+    const known = this.#find(hash, terms, answers, role);
     if (known) return known;
     const kind: Kind = {
       number: this.#numbers.take(),
-      isPod,
+      role,
       terms,
       answers,
       hash,
@@ -74,8 +74,8 @@ export class Kinds {
     };
     this.#byHash.add(kind);
     for (const term of terms) term.kinds = withMember(term.kinds, kind);
-    if (isPod) {
-      this.ofPods.add(kind);
+    if (role === Role.subject) {
+      this.ofSubjects.add(kind);
       like?.groups.forEach((group, i) => {
         kind.groups[i] = group;
         if (group) group.kinds++;
@@ -86,7 +86,7 @@ export class Kinds {
     }
     const at = kind.number * kindWords;
     this.#words.reserve(at + kindWords);
-    this.#words.set(at + KindField.isPod, isPod ? 1 : 0);
+    this.#words.set(at + KindField.isPod, role === Role.node ? 0 : 1);
     kind.groups.forEach((group, i) => {
       this.#words.set(at + KindField.groups + i, group?.number ?? 0);
     });
@@ -127,7 +127,7 @@ export class Kinds {
     if (kind.isListed) this.#byHash.delete(kind);
     for (const term of kind.terms) term.kinds = withoutMember(term.kinds, kind);
     this.#lists.remove(kind.start, kind.terms.length);
-    this.ofPods.delete(kind);
+    this.ofSubjects.delete(kind);
     this.stale.delete(kind);
     for (const group of kind.groups) if (group) this.#loosen(group);
     this.regrouped.delete(kind);
@@ -147,8 +147,8 @@ export class Kinds {
   removeTerm(term: Term): void {
     for (const kind of membersOf(term.kinds)) {
       const terms = kind.terms.filter((other) => other !== term);
-      const hash = hashOfKind(terms, kind.answers, true);
-      if (this.#find(hash, terms, kind.answers, true) === undefined) {
+      const hash = hashOfKind(terms, kind.answers, kind.role);
+      if (this.#find(hash, terms, kind.answers, kind.role) === undefined) {
         this.#become(kind, terms, kind.answers);
         continue;
       }
@@ -162,8 +162,8 @@ export class Kinds {
     const isWhole = concerned.size === sizeOf(kind.profiles);
     const largest = parts.reduce((a, b) => (podsOf(b.profiles) > podsOf(a.profiles) ? b : a));
     const pods = podsOf(largest.profiles);
-    const hash = hashOfKind(largest.terms, largest.answers, true);
-    const isTaken = this.#find(hash, largest.terms, largest.answers, true) !== undefined;
+    const hash = hashOfKind(largest.terms, largest.answers, kind.role);
+    const isTaken = this.#find(hash, largest.terms, largest.answers, kind.role) !== undefined;
     const stays = pods >= kind.size - podsOf([...concerned]) && (!isTaken || (isWhole && pods > fewPods));
     const moving = parts.filter((part) => !stays || part !== largest);
     if (stays) {
@@ -173,7 +173,7 @@ export class Kinds {
       if (!keepsSubjects) this.stale.add(kind);
     }
     // All of them first: the old kind may go with its last profile.
-    const targets = moving.map((part) => this.obtain(part.terms, part.answers, true, keepsSubjects ? kind : null));
+    const targets = moving.map((part) => this.obtain(part.terms, part.answers, kind.role, keepsSubjects ? kind : null));
     moving.forEach((part, i) => {
       for (const profile of part.profiles) this.move(profile, targets[i] as Kind);
     });
@@ -188,18 +188,18 @@ export class Kinds {
     this.leave(from, profile);
   }
 
-  #find(hash: number, terms: readonly Term[], answers: PortAnswers, isPod: boolean): Kind | undefined {
+  #find(hash: number, terms: readonly Term[], answers: PortAnswers, role: Role): Kind | undefined {
     return this.#byHash.find(
       hash,
-      (kind) => kind.answers === answers && kind.isPod === isPod && areEqual(kind.terms, terms),
+      (kind) => kind.answers === answers && kind.role === role && areEqual(kind.terms, terms),
     );
   }
 
   #become(kind: Kind, terms: readonly Term[], answers: PortAnswers): void {
     if (kind.isListed) this.#byHash.delete(kind);
     const before = kind.terms;
-    kind.hash = hashOfKind(terms, answers, kind.isPod);
-    kind.isListed = this.#find(kind.hash, terms, answers, kind.isPod) === undefined;
+    kind.hash = hashOfKind(terms, answers, kind.role);
+    kind.isListed = this.#find(kind.hash, terms, answers, kind.role) === undefined;
     if (before !== terms) {
       // Both are sorted, so what is in one of them alone shows up as they are walked together.
       for (let i = 0, j = 0; i < before.length || j < terms.length; ) {

@@ -6,7 +6,7 @@ import type { FreeNumbers } from "../../net/free-numbers.ts";
 import type { AddressIndex } from "./address-index.ts";
 import type { Affected } from "./affected.ts";
 import type { Hosts } from "./hosts.ts";
-import type { Kind } from "./kind.ts";
+import { type Kind, Role } from "./kind.ts";
 import type { Kinds } from "./kinds.ts";
 import type { Term } from "./namespaces.ts";
 import type { PortNames } from "./port-names.ts";
@@ -129,7 +129,7 @@ export class Nodes {
     const { addresses, kinds, ports } = this.#parts;
     const terms = [...new Set([...at.nodes].flatMap((record) => [...record.terms]))];
     terms.sort((a, b) => a.number - b.number);
-    const kind = terms.length === 0 ? null : kinds.obtain(terms, ports.none, false);
+    const kind = terms.length === 0 ? null : kinds.obtain(terms, ports.none, Role.node);
     const before = at.kind;
     if (kind === before) return;
     if (kind) kind.size++;

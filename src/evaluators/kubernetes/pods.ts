@@ -11,7 +11,7 @@ import type { Affected } from "./affected.ts";
 import { type CapturedChange, CapturedPods } from "./captured-pods.ts";
 import { membersOf, visit } from "./few.ts";
 import type { Host, Hosts } from "./hosts.ts";
-import { isCaptured, type Kind, type Profile } from "./kind.ts";
+import { isCaptured, type Kind, type Profile, Role } from "./kind.ts";
 import type { NamespaceRecord, Term } from "./namespaces.ts";
 import type { Nodes } from "./nodes.ts";
 import { addLabel, type ProfileParts, Profiles } from "./profiles.ts";
@@ -104,11 +104,12 @@ export class Pods {
     }
   }
 
-  /** The addresses of pods that the term selects. */
+  /** The addresses of subjects that the term selects. */
   addAffected(term: Term): void {
     const { affected, kinds, namespaces } = this.#parts;
     if (affected.isAll) return;
-    for (const kind of term === namespaces.everyPod ? kinds.ofPods : membersOf(term.kinds)) {
+    for (const kind of term === namespaces.everyPod ? kinds.ofSubjects : membersOf(term.kinds)) {
+      if (kind.role !== Role.subject) continue;
       for (const { pods } of membersOf(kind.profiles)) {
         for (const number of pods) {
           if (affected.isAll) return;

@@ -49,7 +49,8 @@ export class PolicyIndex {
   readonly #groups: Groups;
   readonly #affected = new Affected();
 
-  constructor(knobs: Knobs) {
+  /** `nodeName`: only this node's pods are judged for, and the others are peers. */
+  constructor(knobs: Knobs, nodeName: string | null = null) {
     const arrays = nameArrays(this.#writer.arrays);
     const lists = new PagedLists(arrays.lists);
     const termNumbers = new FreeNumbers(firstTerm);
@@ -57,7 +58,7 @@ export class PolicyIndex {
     const affected = this.#affected;
     const ports = new PortNames(lists);
     const kinds = new Kinds(arrays.kinds, lists, (profile) => this.#pods.onMove(profile));
-    const hosts = new Hosts(addresses, lists, affected);
+    const hosts = new Hosts(addresses, lists, affected, nodeName);
     const nodes = new Nodes({ addresses, kinds, ports, hosts, affected, termNumbers });
     const namespaces = new Namespaces(
       {
@@ -75,7 +76,8 @@ export class PolicyIndex {
     this.#namespaces = namespaces;
     this.#hosts = hosts;
     this.#nodes = nodes;
-    this.#pods = new Pods({ podNodes: arrays.podNodes, addresses, kinds, namespaces, hosts, nodes, ports, affected });
+    const { podNodes } = arrays;
+    this.#pods = new Pods({ podNodes, addresses, kinds, namespaces, hosts, nodes, ports, affected, nodeName });
     this.#policies = new Policies({ rules: arrays.rules, lists, namespaces, nodes, prefixes, ports });
     const allowed = knobs.npNonL4 === "allow" ? "npNonL4=allow" : null;
     this.#groups = new Groups(arrays, lists, this.#policies, kinds, namespaces.everyPod, allowed);

@@ -1,7 +1,7 @@
 /** Profiles: pods of one namespace that nothing tells apart, and where each pod is among its profile's. */
 import type { Pod } from "../../model/kubernetes.ts";
 import type { Labels } from "../../model/labels.ts";
-import type { Profile } from "./kind.ts";
+import { type Profile, Role } from "./kind.ts";
 import type { Kinds } from "./kinds.ts";
 import type { NamespaceRecord, Namespaces } from "./namespaces.ts";
 import type { PortNames, PortShape } from "./port-names.ts";
@@ -10,6 +10,8 @@ export interface ProfileParts {
   readonly kinds: Kinds;
   readonly namespaces: Namespaces;
   readonly ports: PortNames;
+  /** Only this node's pods are subjects; null: all are. */
+  readonly nodeName: string | null;
 }
 
 export class Profiles {
@@ -23,15 +25,16 @@ export class Profiles {
 
   /** The pod's. One that was made for it has no pods yet, and must get this one. */
   obtain(pod: Pod): Profile {
-    const { kinds, namespaces, ports } = this.#parts;
+    const { kinds, namespaces, nodeName, ports } = this.#parts;
+    const role = nodeName === null || pod.nodeName === nodeName ? Role.subject : Role.peer;
     const namespace = namespaces.obtain(pod.namespace);
     const shape = ports.shapeOf(pod);
-    const key = profileKey(namespace, pod.labels, shape);
+    const key = profileKey(namespace, role, pod.labels, shape);
     const known = namespace.profiles.get(key);
     if (known) return known;
     const labels = usedLabels(namespace, pod.labels);
     const terms = namespaces.termsOf(namespace, labels);
-    const kind = kinds.obtain(terms, shape.answers, true);
+    const kind = kinds.obtain(terms, shape.answers, role);
     const profile: Profile = { namespace, key, labels, shape, kind, pods: [] };
     namespace.profiles.set(key, profile);
     shape.profiles.add(profile);
@@ -70,9 +73,9 @@ export class Profiles {
 
 /** All pods of the profile have this label. False where another profile is what this one would become. */
 export function addLabel(profile: Profile, label: string, value: string): boolean {
-  const { namespace, shape } = profile;
+  const { namespace, shape, kind } = profile;
   const labels = usedLabels(namespace, { ...profile.labels, [label]: value });
-  const key = profileKey(namespace, labels, shape);
+  const key = profileKey(namespace, kind.role, labels, shape);
   if (namespace.profiles.has(key)) return false;
   namespace.profiles.delete(profile.key);
   profile.labels = labels;
@@ -81,9 +84,9 @@ export function addLabel(profile: Profile, label: string, value: string): boolea
   return true;
 }
 
-/** Equal for pods of the namespace that none of its terms and no name of a port tells apart. */
-function profileKey({ usedKeys }: NamespaceRecord, labels: Labels, shape: PortShape): string {
-  let key = "";
+/** Equal for pods of the namespace, of one role, that none of its terms and no name of a port tells apart. */
+function profileKey({ usedKeys }: NamespaceRecord, role: Role, labels: Labels, shape: PortShape): string {
+  let key = `${role}`;
   for (const label of usedKeys.keys()) {
     if (!Object.hasOwn(labels, label)) continue;
     const value = labels[label] as string;

@@ -29,13 +29,15 @@ class World {
   readonly #reader: KubernetesReader;
   readonly #index: PolicyIndex;
   readonly #knobs: Knobs;
+  readonly #nodeName: string | null;
   readonly captured = new Set<string>();
   readonly tables: KubernetesTables;
   #host: readonly Address[] = [];
 
-  constructor(knobs: Partial<Knobs> = {}) {
+  constructor(knobs: Partial<Knobs> = {}, nodeName: string | null = null) {
+    this.#nodeName = nodeName;
     this.#knobs = { ...defaultKnobs, ...knobs };
-    this.#index = new PolicyIndex(this.#knobs);
+    this.#index = new PolicyIndex(this.#knobs, nodeName);
     this.#reader = new KubernetesReader(this.#knobs);
     this.tables = { ...this.#reader.tables, names: this.#index.tables.names };
     this.commit();
@@ -85,7 +87,7 @@ class World {
   }
 
   fresh(): { readonly stage: Stage; readonly captured: ReadonlySet<string>; readonly tables: KubernetesTables } {
-    const index = new PolicyIndex(this.#knobs);
+    const index = new PolicyIndex(this.#knobs, this.#nodeName);
     const inventory = this.inventory();
     const { kubernetes } = changeFromNothing(inventory);
     const { captured } = index.update({ ...kubernetes, hostAddresses: this.#host });
@@ -109,17 +111,18 @@ const step = fc.record({
 });
 
 describe("an update", () => {
-  test.each<[string, Partial<Knobs>, number]>([
+  test.each<[string, Partial<Knobs>, number, string?]>([
     ["with the defaults", {}, 20261101],
     ["with other knobs", { ipBlockMatchesPods: "false", npNonL4: "allow", npEgressToOwnNode: "evaluate" }, 20261102],
-  ])("comes to the same as a compile from nothing, %s", { timeout: 120_000 }, (_, knobs, seed) => {
+    ["for one node", {}, 20261103, "n1"],
+  ])("comes to the same as a compile from nothing, %s", { timeout: 120_000 }, (_, knobs, seed, nodeName) => {
     let changed = 0;
     fc.assert(
       fc.property(
         fc.array(step, { minLength: 2, maxLength: 6 }),
         fc.array(flow, { minLength: 25, maxLength: 25 }),
         (steps, flows) => {
-          const world = new World(knobs);
+          const world = new World(knobs, nodeName);
           let before = flows.map((one) => stepsOf(world.stage(), one));
           for (const { objects, comes, goes, host } of steps) {
             for (const at of goes) {
@@ -154,14 +157,14 @@ describe("an update", () => {
     expect(changed).toBeGreaterThan(1000);
   });
 
-  test("everything that goes leaves nothing behind", () => {
+  test.each([null, "n1"])("everything that goes leaves nothing behind, of node %s", (nodeName) => {
     const all = [
       ...cluster,
       policy("shop/p", { podSelector: label("app=db"), ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }] }),
       anp("a", 1, { egress: [{ action: "Deny", to: [{ nodes: {} }, { networks: ["8.8.8.8/32"] }] }] }),
       banp("default", { ingress: [{ action: "Deny", from: [{ namespaces: label("team=a") }] }] }),
     ];
-    const world = new World();
+    const world = new World({}, nodeName);
     let bytes = 0;
     for (let round = 0; round < 50; round++) {
       for (const object of all) world.set(object);
@@ -250,6 +253,69 @@ describe("affected addresses", () => {
   });
 });
 
+describe("a pod of one node's view", () => {
+  const web = (nodeName: string | undefined, fields: object = {}) =>
+    pod("shop/web", { ips: ["10.0.0.9", "fd00::9"], ...(nodeName === undefined ? {} : { node: nodeName }), ...fields });
+  const toWeb: Flow = {
+    source: address("10.0.0.1"),
+    destination: address("10.0.0.9"),
+    protocol: 6,
+    sourcePort: 49152,
+    destinationPort: 80,
+    icmpType: 0,
+    icmpCode: 0,
+    viaService: false,
+    isFragment: false,
+  };
+  const both = ["10.0.0.9", "fd00::9"];
+  const keys = both.map((text) => addressKey(address(text)));
+
+  test("is a subject from the moment that it has the node's name until it has another", () => {
+    const world = new World({}, "n1");
+    world.set(policy("shop/closed", {}));
+    for (const [nodeName, isSubject] of [
+      [undefined, false],
+      ["n1", true],
+      ["n2", false],
+      ["n1", true],
+      [undefined, false],
+    ] as const) {
+      world.set(web(nodeName));
+      expect([...world.commit()].sort()).toEqual(both);
+      expect([...world.captured].sort()).toEqual(isSubject ? keys : []);
+      expect(world.stage().isAccepted(toWeb)).toBe(!isSubject);
+    }
+  });
+
+  test("with `hostNetwork` never", () => {
+    const world = new World({}, "n1");
+    world.set(policy("shop/closed", {}));
+    world.set(web("n1", { spec: { hostNetwork: true, nodeName: "n1" } }));
+    world.commit();
+    expect(world.captured.size).toBe(0);
+    expect(world.stage().isAccepted(toWeb)).toBe(true);
+  });
+
+  test("of another node costs no group and is no policy's affair, and a peer all the same", () => {
+    const world = new World({}, "n1");
+    world.set(
+      policy("shop/open", { podSelector: label("app=db"), ingress: [{ from: [{ podSelector: label("app=a") }] }] }),
+    );
+    world.set(pod("shop/far", { labels: { app: "a" }, ips: ["10.0.0.1"], node: "n2" }));
+    world.set(pod("shop/far-db", { labels: { app: "db" }, ips: ["10.0.0.2"], node: "n2" }));
+    world.commit();
+    expect(world.sizes.groups).toBe(0);
+    world.set(policy("shop/other", { podSelector: label("app=db"), ingress: [] }));
+    expect(world.commit()).toEqual([]);
+    world.set(web("n1", { labels: { app: "db" } }));
+    world.commit();
+    expect(world.stage().isAccepted(toWeb)).toBe(true);
+    world.set(pod("shop/far", { labels: { app: "b" }, ips: ["10.0.0.1"], node: "n2" }));
+    expect(world.commit()).toEqual(["10.0.0.1"]);
+    expect(world.stage().isAccepted(toWeb)).toBe(false);
+  });
+});
+
 describe("NP-56: which pods have this host as their own node", () => {
   const web = (fields: object) => pod("shop/web", { ips: ["10.0.0.9"], ...fields });
   const rows: readonly (readonly [string, readonly unknown[], boolean])[] = [
@@ -282,6 +348,32 @@ describe("NP-56: which pods have this host as their own node", () => {
       expect(world.stage().isAccepted(flowFromBridge)).toBe(isOwn);
       world.commit([]);
       expect(world.stage().isAccepted(flowFromBridge)).toBe(false);
+    }
+  });
+
+  test("the node of this machine's name: its addresses are the node's, whatever objects say; nobody else's are", () => {
+    const accepts = (world: World, to: string): boolean =>
+      world.stage().isAccepted({ ...flowFromBridge, destination: address(to) });
+    for (const comesFirst of [true, false]) {
+      const world = new World({}, "n1");
+      if (comesFirst) world.commit([address("10.0.0.1")]);
+      world.set(policy("shop/closed", {}));
+      world.set(web({ node: "n1" }));
+      world.commit();
+      if (!comesFirst) world.commit([address("10.0.0.1")]);
+      expect(accepts(world, "10.0.0.9")).toBe(true);
+      world.remove("Pod shop web");
+      world.commit();
+      // The node's object comes and goes behind its first pod and before its last.
+      world.set(node("n1", {}, "192.0.2.1"));
+      world.set(web({ node: "n1" }));
+      world.commit();
+      expect(accepts(world, "10.0.0.9")).toBe(true);
+      world.remove("Node undefined n1");
+      expect(world.commit()).toEqual([formatAddress(address("192.0.2.1"))]);
+      expect(accepts(world, "10.0.0.9")).toBe(true);
+      expect(world.commit([])).toEqual(["10.0.0.1"]);
+      expect(accepts(world, "10.0.0.9")).toBe(false);
     }
   });
 

@@ -1,9 +1,10 @@
 /** The compiled stage against the reference, on random clusters whose flows keep to the edges of what policies name. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { defaultKnobs } from "../../../src/model/knobs.ts";
 import { clusterObjects, flow } from "./arbitraries.ts";
 import { isAcceptedByReference } from "./reference.ts";
-import { createStage, inventoryOfObjects } from "./stage.ts";
+import { createStage, inventoryOfObjects, type Stage, tablesOf } from "./stage.ts";
 
 describe("compiled ≡ reference", () => {
   test("on random clusters, and both verdicts occur", () => {
@@ -22,6 +23,27 @@ describe("compiled ≡ reference", () => {
       { numRuns: 400, seed: 20260101 },
     );
     expect(Math.min(counts.accepted, counts.denied)).toBeGreaterThan(500);
+  });
+
+  test("of one node's pods, whose own policies alone are asked, and all others are peers", () => {
+    const counts = { accepted: 0, denied: 0, otherwise: 0 };
+    fc.assert(
+      fc.property(clusterObjects, fc.array(flow, { minLength: 20, maxLength: 20 }), (objects, flows) => {
+        const inventory = inventoryOfObjects(objects);
+        const [one, two] = ["n1", "n2"].map((name) =>
+          createStage(inventory, {}, tablesOf(inventory, defaultKnobs, name)),
+        ) as [Stage, Stage];
+        for (const each of flows) {
+          const expected = isAcceptedByReference(inventory, each, "n1");
+          counts[expected ? "accepted" : "denied"]++;
+          expect(one.isAccepted(each)).toBe(expected);
+          expect(two.isAccepted(each)).toBe(isAcceptedByReference(inventory, each, "n2"));
+          if (expected !== isAcceptedByReference(inventory, each)) counts.otherwise++;
+        }
+      }),
+      { numRuns: 400, seed: 20260103 },
+    );
+    expect(Math.min(counts.accepted, counts.denied, counts.otherwise)).toBeGreaterThan(300);
   });
 
   test("PL-25: the order of objects changes neither the inventory nor any answer", () => {

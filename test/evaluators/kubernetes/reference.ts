@@ -1,6 +1,7 @@
 /**
  * The `k8s` stage written down as the rules say it, with nothing compiled: what the evaluators are compared with.
- * It judges flows between addresses of one inventory, by walking every policy, rule, peer and port.
+ * It judges flows between addresses of one inventory, by walking every policy, rule, peer and port; with `nodeName` only for
+ * that node's pods.
  */
 import type { AdminPeer, AdminPolicy, AdminPort, AdminTier } from "../../../src/model/admin-policy.ts";
 import { type Flow, hasKnownPorts } from "../../../src/model/flow.ts";
@@ -11,7 +12,7 @@ import { selects } from "../../../src/model/selector.ts";
 import { type Address, equalAddresses } from "../../../src/net/address.ts";
 import { containsAddress } from "../../../src/net/prefix.ts";
 
-export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow): boolean {
+export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow, nodeName: string | null = null): boolean {
   const labelsOf = namespaceLabels(kubernetes);
   const has = (list: readonly Address[], address: Address) => list.some((other) => equalAddresses(other, address));
   const podOf = (address: Address) => kubernetes.pods.find((pod) => !pod.hostNetwork && has(pod.addresses, address));
@@ -103,7 +104,8 @@ export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow): bo
   const passes = (direction: "egress" | "ingress"): boolean => {
     const [own, peer] = direction === "egress" ? [flow.source, flow.destination] : [flow.destination, flow.source];
     const subject = podOf(own);
-    if (!subject || (has(subject.addresses, peer) && !flow.viaService)) return true;
+    if (!subject || (nodeName !== null && subject.nodeName !== nodeName)) return true;
+    if (has(subject.addresses, peer) && !flow.viaService) return true;
     return (
       askTier("admin", direction, subject, peer) ??
       askNetworkPolicies(direction, subject, peer) ??

@@ -129,8 +129,12 @@ export function summary({ verdict, decidedBy: by }: Answer): string {
 }
 
 /** As it is used: the tables travel between threads, without the words. */
-export function tablesOf(inventory: Inventory, knobs: Knobs = defaultKnobs): KubernetesTables {
-  const index = new PolicyIndex(knobs);
+export function tablesOf(
+  inventory: Inventory,
+  knobs: Knobs = defaultKnobs,
+  nodeName: string | null = null,
+): KubernetesTables {
+  const index = new PolicyIndex(knobs, nodeName);
   const { patch } = index.update(changeFromNothing(inventory).kubernetes);
   const reader = new KubernetesReader(knobs);
   reader.apply(structuredClone(patch));
