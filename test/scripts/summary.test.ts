@@ -62,11 +62,33 @@ const cases = [
 ];
 
 describe("the summary", () => {
+  it("counts all reports together, and one that is missing", () => {
+    const files = [report(10, 0, 2), report(5, 1, 1, [failure])].map((content, i) => {
+      const file = join(directory, `report-${i}.json`);
+      writeFileSync(file, JSON.stringify(content));
+      return file;
+    });
+    const [first = "", second = ""] = files;
+    const sum = (...args: readonly string[]) =>
+      spawnSync(process.execPath, [script, ...args], { encoding: "utf8" })
+        .stdout.trim()
+        .split("\n");
+    expect(sum("lint=0", first, "0", second, "1")).toEqual([
+      "failed: a.test.ts: it breaks",
+      "16 passed, 1 failed, 3 skipped",
+    ]);
+    expect(sum("lint=0", "build=2", first, "0", join(directory, "none.json"), "1")).toEqual([
+      "failed: build",
+      "failed: npm test ended with 1",
+      "11 passed, 2 failed, 2 skipped",
+    ]);
+  });
+
   it.each(cases)("$name → $line", ({ report: content, tests, lint, line, exit }) => {
     const file = join(directory, "report.json");
     rmSync(file, { force: true });
     if (content) writeFileSync(file, JSON.stringify(content));
-    const result = spawnSync(process.execPath, [script, file, String(tests), String(lint)], { encoding: "utf8" });
+    const result = spawnSync(process.execPath, [script, `lint=${lint}`, file, String(tests)], { encoding: "utf8" });
     expect(result.stdout.trim().split("\n").at(-1)).toBe(line);
     expect(result.status).toBe(exit);
   });
