@@ -9,6 +9,7 @@ import { diffCommand } from "./cli/diff.ts";
 import { CliExit } from "./cli/exit.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { matrixCommand } from "./cli/matrix.ts";
+import { removeCommand } from "./cli/remove.ts";
 import { runCommand } from "./cli/run.ts";
 
 /** From package.json, which lies beside dist/ and src/ alike. */
@@ -24,6 +25,7 @@ const program = new Command("verdictd")
   .showSuggestionAfterError()
   .addCommand(demoCommand())
   .addCommand(runCommand())
+  .addCommand(removeCommand())
   .addCommand(explainCommand())
   .addCommand(checkCommand())
   .addCommand(matrixCommand())

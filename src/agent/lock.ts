@@ -3,7 +3,7 @@
  * root's, so that nobody else can hold the place; a socket that nobody listens on is left from a process that was
  * killed, and replaced.
  */
-import { chmodSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { KernelError } from "../kernel/error.ts";
@@ -38,6 +38,15 @@ export class NamespaceLock {
     chmodSync(path, 0o600);
     server.unref();
     return new NamespaceLock(server);
+  }
+
+  /** Where nothing is in it any more, and the directory isn't a mount of a container's. */
+  static removeDirectory(): void {
+    try {
+      rmdirSync(DIRECTORY);
+    } catch {
+      // Another namespace's agent has something there.
+    }
   }
 
   release(): Promise<void> {

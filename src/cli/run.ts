@@ -5,10 +5,10 @@ import { Agent } from "../agent/agent.ts";
 import { ConfigurationError } from "../agent/configuration-error.ts";
 import type { AgentOptions } from "../agent/options.ts";
 import { KernelError } from "../kernel/error.ts";
-import { markLayout } from "../model/mark.ts";
 import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { CliExit } from "./exit.ts";
+import { MARK_MASK_DEFAULT, MARK_MASK_HELP, parseMarkMask } from "./mark-mask.ts";
 import { readJudges } from "./offline.ts";
 import { repeatable } from "./repeatable.ts";
 
@@ -58,9 +58,9 @@ export function runCommand(): Command {
         "bridge whose inner traffic is filtered too; those that hold a managed subnet's address are found",
       ),
     )
-    .option("--listen <host:port>", "address of /metrics and /readyz, or none", "127.0.0.1:9472")
+    .option("--listen <host:port>", "address of /metrics, /readyz and /livez, or none", "127.0.0.1:9472")
     .option("--knp-metrics", "publish metrics under the names of kube-network-policies too")
-    .option("--mark-mask <mask>", "eight neighbouring bits of packet mark and ct mark", "0xff000000")
+    .option("--mark-mask <mask>", MARK_MASK_HELP, MARK_MASK_DEFAULT)
     .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
     .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .addOption(new Option("--log-level <level>", "least severe log line").choices(logLevels).default("info"))
@@ -95,9 +95,9 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (nodeName !== null && !nodeNamePattern.test(nodeName)) {
     problems.push(`--node-name ${JSON.stringify(nodeName)}: the name of a Node, as spec.nodeName of its pods has it`);
   }
-  const mark = markLayout(/^(0x[0-9a-fA-F]+|\d+)$/.test(flags.markMask) ? Number(flags.markMask) : 0);
-  if (mark === null) problems.push(`--mark-mask ${flags.markMask}: eight neighbouring bits, such as 0xff000000`);
-  if (problems.length > 0 || mark === null) throw new CliExit(2, problems.join("\n"));
+  const mark = parseMarkMask(flags.markMask);
+  if (typeof mark === "string") problems.push(mark);
+  if (problems.length > 0 || typeof mark === "string") throw new CliExit(2, problems.join("\n"));
   return {
     directories: flags.dir,
     vpcs: flags.vpc ?? [],

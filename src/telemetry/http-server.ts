@@ -1,4 +1,4 @@
-/** `/metrics` and `/readyz` on one address. Nothing here can change what is enforced. */
+/** `/metrics`, `/readyz` and `/livez` on one address. Nothing here can change what is enforced. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Readiness } from "./readiness.ts";
@@ -59,8 +59,11 @@ export async function startHttpServer(address: ListenAddress, pages: TelemetryPa
       response
         .writeHead(readiness.ready ? 200 : 503, { "content-type": "application/json" })
         .end(`${JSON.stringify(readiness)}\n`);
+    } else if (path === "/livez") {
+      // To answer is the answer: what is wrong elsewhere isn't mended by a restart.
+      response.writeHead(200, { "content-type": "text/plain" }).end("ok\n");
     } else {
-      response.writeHead(404, { "content-type": "text/plain" }).end("there are /metrics and /readyz here\n");
+      response.writeHead(404, { "content-type": "text/plain" }).end("there are /metrics, /readyz and /livez here\n");
     }
   });
   await new Promise<void>((resolve, reject) => {
