@@ -1,6 +1,7 @@
 /** What the operator is told of the input: what is wrong with it, whether it's current, and that it holds nothing. */
 import { formatFinding } from "../model/finding.ts";
 import type { FileError } from "../sources/files/file-error.ts";
+import type { Cni } from "../sources/kubernetes/cni/cni-detector.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { InventoryReport } from "./policy/protocol.ts";
 
@@ -12,6 +13,7 @@ export class InputReport {
   #report: InventoryReport | null = null;
   /** Said once, until it's something else. */
   #saidOfNobody: string | null = null;
+  #toldCnis = "";
 
   constructor(directories: readonly string[], nodeName: string | null, log: Logger) {
     this.#directories = directories;
@@ -43,6 +45,7 @@ export class InputReport {
     for (const finding of report.findings) {
       this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
     }
+    this.#tellCnis(report.cnis);
     const said = this.#saidOfNobody;
     this.#saidOfNobody = report.managed !== 0 ? null : !report.holdsPolicies ? noPolicies : this.#nobodyToApplyTo;
     if (this.#saidOfNobody === null || this.#saidOfNobody === said) return;
@@ -53,6 +56,22 @@ export class InputReport {
 
   get #nobodyToApplyTo(): string {
     return this.#nodeName === null ? nobodyToApplyTo : nobodyOfNode;
+  }
+
+  /** Once, and again where it's different. */
+  #tellCnis(cnis: readonly Cni[]): void {
+    const key = cnis.map(({ name, enforces }) => `${name}=${enforces}`).join();
+    if (key === this.#toldCnis) return;
+    this.#toldCnis = key;
+    const enforcing = cnis.filter(({ enforces }) => enforces === true);
+    for (const { name, switchOff } of enforcing) {
+      const remedy = switchOff === null ? "" : `; to leave it to this one: ${switchOff}`;
+      this.#log.warn({ cni: name }, `${name} ${enforcesToo}${remedy}`);
+    }
+    if (cnis.length === 0 || enforcing.length > 0) return;
+    const names = cnis.map(({ name }) => name).join(" and ");
+    const isKnown = cnis.every(({ enforces }) => enforces === false);
+    this.#log.info({ cni: names }, isKnown ? `${names}: ${onlyOne}` : unknownCni);
   }
 }
 
@@ -70,3 +89,7 @@ const nobodyToApplyTo =
 const nobodyOfNode =
   "no policy restricts a pod of this node, so nothing is judged and every packet passes: where that is unexpected, compare " +
   "--node-name with spec.nodeName of its pods";
+const enforcesToo = "enforces NetworkPolicy too, so two engines judge, and a packet passes only where both accept it";
+const onlyOne = "doesn't enforce NetworkPolicy, so this is the only engine that does";
+const unknownCni =
+  "no network plugin that we know was found among the pods, so another engine may enforce NetworkPolicy too";

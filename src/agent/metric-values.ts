@@ -58,6 +58,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     epoch: sources.epoch,
     inventoryStale: sources.isStale,
     inventorySizes: snakeCase(report?.sizes ?? {}),
+    cnis: (report?.cnis ?? []).map(({ name, enforces }) => ({ cni: name, enforces: String(enforces ?? "unknown") })),
     findings: countFindings(report?.findings ?? []),
     kernelRules: Object.fromEntries(Object.entries(rules).map(([rule, { packets }]) => [rule, packets])),
   };

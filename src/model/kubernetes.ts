@@ -16,6 +16,14 @@ export interface ContainerPort {
   readonly protocol: number;
 }
 
+/** What an agent of a node is started with. */
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  /** Its command's words, then its arguments. */
+  readonly args: readonly string[];
+}
+
 /** A pod, or a workload that stands for its pods with its template's labels and ports. */
 export interface Pod {
   readonly kind:
@@ -47,6 +55,8 @@ export interface Pod {
   readonly ports: readonly ContainerPort[];
   /** The workload that made it, by its controller reference: `ReplicaSet`, `web-7d4b9`. */
   readonly owner: { readonly kind: string; readonly name: string } | null;
+  /** Only of those that a DaemonSet runs on the host's network: agents of nodes. */
+  readonly containers?: readonly Container[];
   readonly origin: Origin;
 }
 

@@ -35,6 +35,7 @@ export interface MetricValues {
   readonly inventoryStale: boolean;
   readonly inventorySizes: Readonly<Record<string, number>>;
   readonly findings: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  readonly cnis: readonly { readonly cni: string; readonly enforces: string }[];
   /** Packets by what the kernel's own rules did with them: bypassed, queued, denied, unjudged. */
   readonly kernelRules: Readonly<Record<string, number>>;
 }
@@ -57,6 +58,7 @@ export const metricHelp = {
   verdictd_inventory_stale: "1 while the files can't be read and an older inventory is in force",
   verdictd_inventory_resources: "Resources in the inventory in force, by kind",
   verdictd_inventory_findings: "What is wrong with the inventory in force, by code and severity",
+  verdictd_cni_info: "Network plugins of the cluster, and whether they enforce NetworkPolicy too",
 } as const;
 export type MetricName = keyof typeof metricHelp;
 
@@ -88,6 +90,7 @@ export class Metrics {
     this.#gauge("verdictd_inventory_stale", []);
     this.#gauge("verdictd_inventory_resources", ["kind"]);
     this.#gauge("verdictd_inventory_findings", ["code", "severity"]);
+    this.#gauge("verdictd_cni_info", ["cni", "enforces"]);
     this.#knp = hasKnpNames ? new KnpMetrics(this.registry) : null;
   }
 
@@ -122,6 +125,7 @@ export class Metrics {
       this.#set("verdictd_inventory_resources", { kind }, size);
     }
     for (const { count, ...labels } of values.findings) this.#set("verdictd_inventory_findings", labels, count);
+    for (const labels of values.cnis) this.#set("verdictd_cni_info", labels, 1);
     return this.registry.metrics();
   }
 

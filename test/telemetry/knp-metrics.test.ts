@@ -26,6 +26,7 @@ const values: MetricValues = {
   inventoryStale: false,
   inventorySizes: {},
   findings: [],
+  cnis: [{ cni: "kindnet", enforces: "true" }],
   kernelRules: {},
 };
 

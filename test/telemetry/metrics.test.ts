@@ -16,6 +16,7 @@ const values: MetricValues = {
   inventoryStale: true,
   inventorySizes: { pods: 4 },
   findings: [{ code: "bad-cidr", severity: "error", count: 1 }],
+  cnis: [{ cni: "kindnet", enforces: "true" }],
   kernelRules: { bypassed: 11 },
 };
 
@@ -35,6 +36,7 @@ test("a scrape prints what the owners say, histogram cumulated and in seconds", 
     "verdictd_epoch 7",
     "verdictd_inventory_stale 1",
     'verdictd_inventory_resources{kind="pods"} 4',
+    'verdictd_cni_info{cni="kindnet",enforces="true"} 1',
   ]) {
     expect(text.split("\n")).toContain(line);
   }

@@ -10,6 +10,7 @@ import type { Knobs } from "../../model/knobs.ts";
 import { type Address, addressKey } from "../../net/address.ts";
 import type { Loaded } from "../../sources/files/loaded.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
+import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
@@ -37,6 +38,7 @@ export class PolicyFeed {
   readonly #say: (message: PolicyMessage) => void;
   readonly #owners: Owners;
   readonly #ownersMemory = new OwnersMemory();
+  readonly #cnis = new CniDetector();
   #areOwnersNew = true;
   #number = 0;
   #hostAddresses = "";
@@ -70,6 +72,7 @@ export class PolicyFeed {
 
   /** The first one counts even where there is nothing in it. */
   add(change: InventoryChange): void {
+    this.#cnis.update(change.kubernetes);
     if (!this.#hasBegun || !isEmpty(change)) this.#waiting.push(change);
     this.#hasBegun = true;
   }
@@ -127,7 +130,8 @@ export class PolicyFeed {
   report(): InventoryReport {
     const sizes = this.#store.sizes();
     const holdsPolicies = policyKinds.some((kind) => sizes[kind] > 0);
-    return { sizes, findings: this.#store.findings(), holdsPolicies, managed: this.#compiler.managedCount };
+    const findings = this.#store.findings();
+    return { sizes, findings, holdsPolicies, managed: this.#compiler.managedCount, cnis: this.#cnis.detect() };
   }
 
   close(): void {

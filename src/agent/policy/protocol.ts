@@ -11,6 +11,7 @@ import type { Finding } from "../../model/finding.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Address } from "../../net/address.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
+import type { Cni } from "../../sources/kubernetes/cni/cni-detector.ts";
 
 export interface PolicyOptions {
   readonly directories: readonly string[];
@@ -51,6 +52,8 @@ export interface InventoryReport {
   readonly holdsPolicies: boolean;
   /** How many addresses they are about. */
   readonly managed: number | "all";
+  /** Network plugins of the cluster. */
+  readonly cnis: readonly Cni[];
 }
 
 export type PolicyRequest =

@@ -20,6 +20,7 @@ export function compactPod(pod: Pod, interner: Interner): Pod {
     createdAt: interner.text(pod.createdAt),
     ports: interner.value(pod.ports),
     owner: interner.value(pod.owner),
+    ...(pod.containers === undefined ? {} : { containers: interner.value(pod.containers) }),
     origin: compactOrigin(pod.origin),
   };
 }

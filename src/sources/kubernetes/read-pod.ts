@@ -17,6 +17,7 @@ import type { ContainerPort, Pod } from "../../model/kubernetes.ts";
 import { type Address, equalAddresses, parseAddress } from "../../net/address.ts";
 import { Protocol } from "../../net/protocol.ts";
 import { field, type Metadata, readLabels } from "./metadata.ts";
+import { readContainers } from "./read-containers.ts";
 
 const noAddresses: readonly Address[] = [];
 const noPorts: readonly ContainerPort[] = [];
@@ -27,6 +28,7 @@ export function readPod(object: JsonObject, { namespace, name, labels, createdAt
   const status = field(object, "status", place);
   const phase = typeof status.phase === "string" ? status.phase : "Pending";
   const hasEnded = hasPodEnded(phase);
+  const hostNetwork = readHostNetwork(spec, place, "spec");
   return {
     kind: "Pod",
     namespace,
@@ -35,11 +37,12 @@ export function readPod(object: JsonObject, { namespace, name, labels, createdAt
     addresses: hasEnded ? noAddresses : readAddresses(status, "podIPs", "podIP", place, true),
     nodeName: typeof spec.nodeName === "string" && spec.nodeName !== "" ? spec.nodeName : null,
     hostAddresses: hasEnded ? noAddresses : readAddresses(status, "hostIPs", "hostIP", place, false),
-    hostNetwork: readHostNetwork(spec, place, "spec"),
+    hostNetwork,
     phase,
     createdAt,
     ports: readPorts(spec, place, "spec"),
     owner,
+    ...(hostNetwork && !hasEnded && owner?.kind === "DaemonSet" ? { containers: readContainers(spec) } : {}),
     origin: place.origin,
   };
 }
@@ -59,6 +62,7 @@ export function readWorkload(
   const template = path.split(".").reduce((outer, key) => field(outer, key, place), object);
   const spec = field(template, "spec", place);
   const metadata = field(template, "metadata", place);
+  const hostNetwork = readHostNetwork(spec, place, `${path}.spec`);
   return {
     kind,
     namespace,
@@ -67,11 +71,12 @@ export function readWorkload(
     addresses: noAddresses,
     nodeName: null,
     hostAddresses: noAddresses,
-    hostNetwork: readHostNetwork(spec, place, `${path}.spec`),
+    hostNetwork,
     phase: "Running",
     createdAt,
     ports: readPorts(spec, place, `${path}.spec`),
     owner,
+    ...(hostNetwork && kind === "DaemonSet" ? { containers: readContainers(spec) } : {}),
     origin: place.origin,
   };
 }
