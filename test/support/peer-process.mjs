@@ -65,9 +65,10 @@ const operations = {
       });
     }
   },
-  connectTcp({ host, port, localPort, timeoutMs }) {
+  connectTcp({ host, port, localPort, localHost, timeoutMs }) {
     return new Promise((resolve) => {
-      const socket = connect({ host, port, ...(localPort === undefined ? {} : { localPort }) });
+      const local = { ...(localPort && { localPort }), ...(localHost && { localAddress: localHost }) };
+      const socket = connect({ host, port, ...local });
       socket.setNoDelay(true);
       const timer = setTimeout(() => {
         socket.destroy();

@@ -68,8 +68,14 @@ export class Peer {
   }
 
   /** The conversation, or why there is none: `timeout`, `ECONNREFUSED`, … */
-  async connectTcp(host: string, port: number, timeoutMs = 2000, localPort?: number): Promise<Conversation | string> {
-    const answer = await this.ask("connectTcp", { host, port, timeoutMs, localPort });
+  async connectTcp(
+    host: string,
+    port: number,
+    timeoutMs = 2000,
+    localPort?: number,
+    localHost?: string,
+  ): Promise<Conversation | string> {
+    const answer = await this.ask("connectTcp", { host, port, timeoutMs, localPort, localHost });
     return answer.error ?? this.#conversation(answer);
   }
 
