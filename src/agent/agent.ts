@@ -300,6 +300,7 @@ export class Agent {
       datapath: this.#datapath,
       firewall: this.#firewall,
       rulesRestored: this.#rules?.restoredCount ?? 0,
+      isReady: this.readiness().ready,
       epoch: this.#enforcement?.epoch ?? 0,
       report: this.#input.report,
       isStale: this.#input.staleReasons.length > 0,

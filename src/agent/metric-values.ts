@@ -22,6 +22,7 @@ export interface MetricSources {
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
   readonly rulesRestored: number;
+  readonly isReady: boolean;
   readonly epoch: number;
   readonly report: InventoryReport | null;
   readonly isStale: boolean;
@@ -55,6 +56,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     spins: { paid: counters.get(Counter.spinsPaid), failed: counters.get(Counter.spinsFailed) },
     unparseablePackets: counters.get(Counter.unparseable),
     rulesRestored: sources.rulesRestored,
+    isReady: sources.isReady,
     epoch: sources.epoch,
     inventoryStale: sources.isStale,
     inventorySizes: snakeCase(report?.sizes ?? {}),

@@ -31,6 +31,7 @@ export interface MetricValues {
   readonly spins: Readonly<Record<"paid" | "failed", number>>;
   /** Times that our rules were put back after others had removed or changed them. */
   readonly rulesRestored: number;
+  readonly isReady: boolean;
   readonly epoch: number;
   readonly inventoryStale: boolean;
   readonly inventorySizes: Readonly<Record<string, number>>;
@@ -54,6 +55,7 @@ export const metricHelp = {
   verdictd_spins_total: "Times that a worker looked for the next packet instead of sleeping, by whether one came",
   verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
   verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
+  verdictd_ready: "1 while enforcement is in the kernel, as /readyz says",
   verdictd_epoch: "Number of the program in force",
   verdictd_inventory_stale: "1 while the files can't be read and an older inventory is in force",
   verdictd_inventory_resources: "Resources in the inventory in force, by kind",
@@ -86,6 +88,7 @@ export class Metrics {
     this.#counter("verdictd_spins_total", ["result"]);
     this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
     this.#counter("verdictd_kernel_rules_restored_total", []);
+    this.#gauge("verdictd_ready", []);
     this.#gauge("verdictd_epoch", []);
     this.#gauge("verdictd_inventory_stale", []);
     this.#gauge("verdictd_inventory_resources", ["kind"]);
@@ -119,6 +122,7 @@ export class Metrics {
       this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);
     }
     this.#count("verdictd_kernel_rules_restored_total", {}, values.rulesRestored);
+    this.#set("verdictd_ready", {}, values.isReady ? 1 : 0);
     this.#set("verdictd_epoch", {}, values.epoch);
     this.#set("verdictd_inventory_stale", {}, values.inventoryStale ? 1 : 0);
     for (const [kind, size] of Object.entries(values.inventorySizes)) {

@@ -2,8 +2,10 @@ import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { KnpMetrics } from "../../src/telemetry/knp-metrics.ts";
 import { Metrics, type MetricValues } from "../../src/telemetry/metrics.ts";
+import { someMetricValues } from "../support/metric-values.ts";
 
 const values: MetricValues = {
+  ...someMetricValues,
   packets: [
     { verdict: "deny", evaluator: "network-policy", reason: "no-rule-matches", packets: 3 },
     { verdict: "deny", evaluator: "admin-policy", reason: "denied-by-rule", packets: 4 },
@@ -15,19 +17,6 @@ const values: MetricValues = {
     sumMicroseconds: 1500,
     recentQuantiles: [{ quantile: 0.99, microseconds: 88 }],
   },
-  queues: [{ queue: 4720, waiting: 1, queueDropped: 2, userDropped: 3, sequence: 9 }],
-  queueOverruns: 0,
-  sendErrors: 0,
-  evaluatorErrors: 0,
-  spins: { paid: 0, failed: 0 },
-  unparseablePackets: 0,
-  rulesRestored: 0,
-  epoch: 1,
-  inventoryStale: false,
-  inventorySizes: {},
-  findings: [],
-  cnis: [{ cni: "kindnet", enforces: "true" }],
-  kernelRules: {},
 };
 
 /** As kube-network-policies names and types them; ours left out the labels `protocol` and `family`. */

@@ -1,24 +1,7 @@
 import { expect, test } from "vitest";
-import { Metrics, type MetricValues } from "../../src/telemetry/metrics.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
 import { parseQueueStatistics } from "../../src/telemetry/queue-statistics.ts";
-
-const values: MetricValues = {
-  packets: [{ verdict: "deny", evaluator: "security-group", reason: "no-rule-matches", packets: 3 }],
-  latency: { boundsMicroseconds: [10, 100], buckets: [2, 1, 1], sumMicroseconds: 1500, recentQuantiles: [] },
-  queues: [{ queue: 4720, waiting: 1, queueDropped: 2, userDropped: 3, sequence: 9 }],
-  queueOverruns: 0,
-  sendErrors: 0,
-  evaluatorErrors: 0,
-  spins: { paid: 5, failed: 6 },
-  unparseablePackets: 0,
-  rulesRestored: 2,
-  epoch: 7,
-  inventoryStale: true,
-  inventorySizes: { pods: 4 },
-  findings: [{ code: "bad-cidr", severity: "error", count: 1 }],
-  cnis: [{ cni: "kindnet", enforces: "true" }],
-  kernelRules: { bypassed: 11 },
-};
+import { someMetricValues as values } from "../support/metric-values.ts";
 
 test("a scrape prints what the owners say, histogram cumulated and in seconds", async () => {
   const text = await new Metrics(async () => values).scrape();
@@ -33,6 +16,7 @@ test("a scrape prints what the owners say, histogram cumulated and in seconds", 
     'verdictd_spins_total{result="failed"} 6',
     'verdictd_kernel_rule_packets_total{rule="bypassed"} 11',
     "verdictd_kernel_rules_restored_total 2",
+    "verdictd_ready 1",
     "verdictd_epoch 7",
     "verdictd_inventory_stale 1",
     'verdictd_inventory_resources{kind="pods"} 4',
