@@ -102,6 +102,9 @@ function wireUplink(lab: Lab, node: Namespace, node2: Namespace): void {
   }
   node.route("10.244.1.0/24", otherNodeAddress[0]);
   node.route("fd00:244:1::/64", otherNodeAddress[1]);
+  // Nobody answers there; a node has such a route, and with it an address to speak from.
+  node.check(["ip", "route", "add", "default", "dev", "eth0"]);
+  node.check(["ip", "route", "add", "::/0", "dev", "eth0"]);
   node2.route("default", nodeAddress[0]);
   node2.route("::/0", nodeAddress[1]);
 }
@@ -123,6 +126,8 @@ function wireByRoute(lab: Lab, node: Namespace, gateway: Pair, name: PodName, po
 function wireToBridge(lab: Lab, node: Namespace, name: PodName, pod: Namespace): void {
   lab.link(node, `v-${name}`, pod, "eth0");
   node.check(["ip", "link", "set", `v-${name}`, "master", "cni0"]);
+  // As the bridge plugin sets it, so that a pod may be its own service's endpoint.
+  node.check(["bridge", "link", "set", "dev", `v-${name}`, "hairpin", "on"]);
   pod.address("eth0", `${podAddress[name][0]}/24`);
   pod.address("eth0", `${podAddress[name][1]}/64`);
   pod.route("default", gatewayAddress[0]);
