@@ -47,6 +47,8 @@ export class Pipeline {
   #stage = -1;
   #evaluator = -1;
   #direction: Direction = Direction.egress;
+  /** The k8s stage admitted the flow by what it can't ask again (AN-30). */
+  #isNamed = false;
   /** Sum of `Tracking` bits that the sg stage answered. */
   #tracking = 0;
   /** The caller's view is turned round at the moment: what throws then must not leave it so. */
@@ -75,10 +77,12 @@ export class Pipeline {
       return;
     }
     const { state } = view;
+    view.isHeld = memory.isK8sHeld && (state === PacketState.original || state === PacketState.reply);
     const cache = state === PacketState.original || state === PacketState.reply ? this.#cache : null;
     if (cache !== null && this.#recall(cache, program, view, memory, decision)) return;
     clear(decision);
     this.#tracking = 0;
+    this.#isNamed = false;
     this.#stage = -1;
     this.#evaluator = -1;
     this.#reads = 0;
@@ -124,7 +128,7 @@ export class Pipeline {
     if (!decision.isFlowAccepted) return;
     settleAccept(decision);
     decision.isSgHeld = (memory.isSgHeld && program.knobs.sgOnChange === "aws") || this.#isTracked();
-    decision.isK8sHeld = program.knobs.npOnChange === "new-only";
+    decision.isK8sHeld = this.#isNamed || program.knobs.npOnChange === "new-only";
     decision.isReplyAccepted = this.#judgeReply(program, view, decision);
   }
 
@@ -164,6 +168,7 @@ export class Pipeline {
   #decideMidstream(program: Program, view: FlowView, isAdopting: boolean, decision: Decision): void {
     const passes = this.#judge(program, view, Ask.all, false, false, decision);
     const isTracked = this.#isTracked();
+    const isNamed = this.#isNamed;
     if (!passes && !isAdopting) return;
     if (passes && isAdopting) {
       decision.isFlowAccepted = true;
@@ -186,12 +191,13 @@ export class Pipeline {
       decision.isSgHeld = isTracked && this.#isTracked();
       decision.isReplyAccepted = true;
     }
-    decision.isK8sHeld = program.knobs.npOnChange === "new-only";
+    decision.isK8sHeld = (passes && isNamed) || this.#isNamed || program.knobs.npOnChange === "new-only";
   }
 
   /** Whether the flow turned round passes. Leaves the denier's place in this object, and no trace. */
   #passesReversed(program: Program, view: FlowView): boolean {
     this.#tracking = 0;
+    this.#isNamed = false;
     this.#turn(view);
     const passes = this.#judge(program, view, Ask.all, false, false, null);
     this.#turn(view);
@@ -299,6 +305,8 @@ export class Pipeline {
           if (decision !== null) this.#attribute(decision, view.reason, view.rule);
         }
       } else if (verdict === Verdict.accept) {
+        if (ask === Ask.all && stage.name === "k8s" && (view.tracking as Tracking) === Tracking.tracked)
+          this.#isNamed = true;
         if (decision !== null) this.#attribute(decision, view.reason, view.rule);
         return true;
       } else if (verdict === Verdict.deny) {

@@ -21,7 +21,7 @@ export type AdminPeer =
   | ({ readonly kind: "pods" } & NamespacedPods)
   | { readonly kind: "nodes"; readonly nodes: Selector }
   | { readonly kind: "network"; readonly prefix: Prefix }
-  /** Matches nothing as long as nobody observes DNS answers. */
+  /** Matches the addresses that DNS told the subject (AN-30). */
   | { readonly kind: "domain-name"; readonly domainName: string };
 
 export interface AdminPort {

@@ -46,6 +46,8 @@ export interface FlowView extends Omit<{ -readonly [K in keyof Flow]: Flow[K] },
   readonly source: AddressView;
   readonly destination: AddressView;
   state: PacketState;
+  /** The flow was admitted before in a way that outlives what it was admitted for (AN-30, NP-70). */
+  isHeld: boolean;
   /** The classes that the evaluator's own `classOf` gave for the two addresses; set before each call. */
   sourceClass: number;
   destinationClass: number;
@@ -69,6 +71,7 @@ export function createFlowView(): FlowView {
     viaService: false,
     isFragment: false,
     state: PacketState.original,
+    isHeld: false,
     sourceClass: 0,
     destinationClass: 0,
     reason: Reason.unspecified,
@@ -103,6 +106,7 @@ export function fillFlowView(view: FlowView, flow: Flow): void {
   view.viaService = flow.viaService;
   view.isFragment = flow.isFragment;
   view.state = PacketState.original;
+  view.isHeld = false;
 }
 
 /**

@@ -15,6 +15,17 @@ export interface Change<T> {
   readonly after: T | null;
 }
 
+/**
+ * DNS told a pod an address for a name that it had asked for, or that has expired (AN-30). `subject` is any address of the
+ * pod; the name is in its canonical form.
+ */
+export interface NameChange {
+  readonly subject: Address;
+  readonly name: string;
+  readonly address: Address;
+  readonly isLearnt: boolean;
+}
+
 /** `before` is the very object (by identity) that an earlier change had as `after`. In any order. */
 export interface KubernetesChange {
   readonly pods: readonly Change<Pod>[];
@@ -23,6 +34,8 @@ export interface KubernetesChange {
   readonly services: readonly Change<Service>[];
   readonly networkPolicies: readonly Change<NetworkPolicy>[];
   readonly adminPolicies: readonly Change<AdminPolicy>[];
+  /** In order. */
+  readonly names: readonly NameChange[];
   /** All addresses of the host that we run on (NP-56); null: the same as before. */
   readonly hostAddresses: readonly Address[] | null;
 }
@@ -42,6 +55,7 @@ export const noChange: InventoryChange = {
     services: [],
     networkPolicies: [],
     adminPolicies: [],
+    names: [],
     hostAddresses: null,
   },
 };
@@ -58,6 +72,7 @@ export function changeFromNothing({ ec2, kubernetes }: Inventory): InventoryChan
       services: appear(kubernetes.services),
       networkPolicies: appear(kubernetes.networkPolicies),
       adminPolicies: appear(kubernetes.adminPolicies),
+      names: [],
       hostAddresses: null,
     },
   };

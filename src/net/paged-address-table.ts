@@ -86,14 +86,14 @@ export class PagedAddressTable {
     return true;
   }
 
-  /** Value 0 of a key of the caller's own making: a kind that no address has, and four words. */
+  /** Value 0 of a key of the caller's own making: a kind that no other key of the table has, and four words. */
   getKey(kind: number, { w0, w1, w2, w3 }: Address): number {
     const at = findEntry(this.#words.view, kind, w0 | 0, w1 | 0, w2 | 0, w3 | 0);
     return at < 0 ? 0 : this.#words.get(at);
   }
 
-  setKey(kind: number, { w0, w1, w2, w3 }: Address, to: number): void {
-    this.#set(kind, w0 | 0, w1 | 0, w2 | 0, w3 | 0, 0, to);
+  setKey(kind: number, { w0, w1, w2, w3 }: Address, to: number, value = 0): void {
+    this.#set(kind, w0 | 0, w1 | 0, w2 | 0, w3 | 0, value, to);
   }
 
   /** Makes room for so many entries at once, which is quicker than growing into them. */

@@ -22,6 +22,7 @@ interface Judgement {
   readonly passes: boolean | null;
   readonly place: Place | null;
   readonly isTracked: boolean;
+  readonly isNamed: boolean;
 }
 
 type Ask = "all" | "stateless" | "related";
@@ -69,7 +70,7 @@ export function expectDecision(program: Program, given: FlowView, memory: Memory
     ...(reply.passes ? {} : replyAt(reply.place)),
     // Memory that the stage no longer honours is not handed on either.
     isSgHeld: (memory.isSgHeld && program.knobs.sgOnChange === "aws") || forward.isTracked,
-    isK8sHeld: isNewOnly,
+    isK8sHeld: isNewOnly || forward.isNamed,
     isError: false,
   };
 }
@@ -82,7 +83,7 @@ function midstream(program: Program, view: FlowView, { isAdopting }: Memory, isN
     const reply = judge(program, answer(view), "stateless", fresh);
     if (reply.passes === null) return failed(program, reply.place);
     const mine = { ...at(forward.place, Reason["default-allow"]), isFlowAccepted: true, isReplyAccepted: reply.passes };
-    return { ...mine, isSgHeld: forward.isTracked, isK8sHeld: isNewOnly };
+    return { ...mine, isSgHeld: forward.isTracked, isK8sHeld: isNewOnly || forward.isNamed };
   }
   if (!forward.passes && !isAdopting) return { ...at(forward.place, 0), isFlowAccepted: false, ...unheld };
   const turned = judge(program, reversed(view), "all", fresh);
@@ -90,7 +91,8 @@ function midstream(program: Program, view: FlowView, { isAdopting }: Memory, isN
   if (!isAdopting) {
     if (!turned.passes) return { isFlowAccepted: false, reason: Reason.midstream, ...unheld };
     const mine = { ...at(forward.place, Reason["default-allow"]), isFlowAccepted: true, isReplyAccepted: true };
-    return { ...mine, isSgHeld: forward.isTracked && turned.isTracked, isK8sHeld: isNewOnly };
+    const isK8sHeld = isNewOnly || forward.isNamed || turned.isNamed;
+    return { ...mine, isSgHeld: forward.isTracked && turned.isTracked, isK8sHeld };
   }
   if (!turned.passes) return { ...at(forward.place, 0), isFlowAccepted: false, ...unheld };
   const asAnswer = { ...copy(view), state: PacketState.reply };
@@ -98,7 +100,7 @@ function midstream(program: Program, view: FlowView, { isAdopting }: Memory, isN
   if (packet.passes === null) return failed(program, packet.place);
   if (!packet.passes) return { ...at(forward.place, 0), isFlowAccepted: false, ...unheld };
   const mine = { ...at(null, Reason.midstream), isFlowAccepted: true, isReplyAccepted: true };
-  return { ...mine, isSgHeld: turned.isTracked, isK8sHeld: isNewOnly };
+  return { ...mine, isSgHeld: turned.isTracked, isK8sHeld: isNewOnly || turned.isNamed };
 }
 
 /** Every stage in every direction, in order; the first denial or failure ends it. */
@@ -110,6 +112,7 @@ function judge(program: Program, view: FlowView, ask: Ask, memory: Memory): Judg
   ];
   let place: Place | null = null;
   let tracking = 0;
+  let isNamed = false;
   for (const { stage, direction } of passages) {
     const isHeld = stage.honoursHeld && (stage.name === "sg" ? memory.isSgHeld : memory.isK8sHeld);
     const [first] = stage.evaluators;
@@ -123,11 +126,12 @@ function judge(program: Program, view: FlowView, ask: Ask, memory: Memory): Judg
     const steps = asked.map((e) => () => answerOf(stage, e, direction, view));
     const heard = takeUntil(steps, ({ verdict }) => verdict !== Verdict.next);
     const last = heard.at(-1);
-    if (last?.verdict === "failed") return { passes: null, place: last, isTracked: false };
+    if (last?.verdict === "failed") return { passes: null, place: last, ...untracked };
     const isPassed = last !== undefined && last.verdict !== Verdict.next;
     if (last && isPassed) {
       place = last;
-      if (last.verdict === Verdict.deny) return { passes: false, place, isTracked: false };
+      if (ask === "all" && stage.name === "k8s" && last.tracking === Tracking.tracked) isNamed = true;
+      if (last.verdict === Verdict.deny) return { passes: false, place, ...untracked };
     } else {
       place = heard.findLast(({ reason }) => deciding.has(reasonNames[reason] as string)) ?? place;
     }
@@ -136,10 +140,10 @@ function judge(program: Program, view: FlowView, ask: Ask, memory: Memory): Judg
     const isAdmitted = heard.some(({ reason }) => deciding.has(reasonNames[reason] as string));
     if (!isPassed && isManaged && !isAdmitted && !stage.acceptsByDefault) {
       const denial = { stage: stage.index, evaluator: -1, direction, reason: Reason["default-deny"], rule: -1 };
-      return { passes: false, place: denial, isTracked: false };
+      return { passes: false, place: denial, ...untracked };
     }
   }
-  return { passes: true, place, isTracked: tracking === Tracking.tracked };
+  return { passes: true, place, isTracked: tracking === Tracking.tracked, isNamed };
 }
 
 function answerOf(stage: ProgramStage, evaluator: ProgramEvaluator, direction: Direction, given: FlowView): Step {
@@ -171,6 +175,7 @@ function firstSubject(program: Program, view: FlowView): Place | null {
   return null;
 }
 
+const untracked = { isTracked: false, isNamed: false } as const;
 const unheld = { isSgHeld: false, isK8sHeld: false, isError: false } as const;
 
 function failed(program: Program, place: Place | null): Partial<Decision> {

@@ -10,7 +10,7 @@ export class ChangeListener {
 
   hear({ ec2, kubernetes }: InventoryChange): void {
     if (ec2) this.ec2 = ec2;
-    const { hostAddresses: _, ...lists } = kubernetes;
+    const { hostAddresses: _, names: __, ...lists } = kubernetes;
     for (const [list, changes] of Object.entries(lists)) this.#hear(list, changes);
   }
 

@@ -152,7 +152,7 @@ describe("what a commit says", () => {
     expect(store.commit()).toEqual({
       ec2: null,
       kubernetes: {
-        ...{ pods: [], namespaces: [], nodes: [], services: [], networkPolicies: [], adminPolicies: [] },
+        ...{ pods: [], namespaces: [], nodes: [], services: [], networkPolicies: [], adminPolicies: [], names: [] },
         hostAddresses: null,
       },
     });

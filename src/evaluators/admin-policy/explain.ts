@@ -6,11 +6,14 @@ import { type Address, equalAddresses, Family, formatAddress } from "../../net/a
 import { findRule, verdictOfRule } from "../kubernetes/find-rule.ts";
 import { formatTraffic, withPortNumbers } from "../kubernetes/rule-text.ts";
 import {
+  anyDomain,
   classOfAddress,
   groupOfClass,
   isOwnNode,
   isPodClass,
   type KubernetesTables,
+  learntOf,
+  noDomains,
   Tier,
 } from "../kubernetes/tables.ts";
 import { trafficKey } from "../kubernetes/traffic-key.ts";
@@ -40,10 +43,16 @@ export function explainTier(
   if (groupOfClass(tables, subjectClass, tier, direction) === 0) {
     return say(`no ${tierName} policy has ${name} rules for the pod`);
   }
-  const number = findRule(tables, tier, direction, subjectClass, peerClass, trafficKey(view));
+  const learnt = isEgress ? learntOf(tables, subjectClass, view) : noDomains;
+  const number = findRule(tables, tier, direction, subjectClass, peerClass, trafficKey(view), learnt);
   const rule = number < 0 ? null : words.describe(number);
   const traffic = `${formatTraffic(view)} ${way} ${nameOf(peer)}`;
-  if (!rule) return say(`no ${name} rule of the ${tierName} policies for the pod matches ${traffic}`);
+  if (!rule) {
+    return {
+      text: `no ${name} rule of the ${tierName} policies for the pod matches ${traffic}`,
+      remedy: isEgress ? learningRemedy(tables, tier, subjectClass, view, peer) : null,
+    };
+  }
   if (!isEgress && !isPodClass(tables, peerClass) && isOwnNode(tables, subject, peer)) {
     return say(`${nameOf(peer)} is the pod's own node, which no ingress rule matches`);
   }
@@ -57,6 +66,22 @@ export function explainTier(
     remedy:
       verdict === Verdict.deny ? remedyFor(tier, kind === "ClusterNetworkPolicy", policy, place ?? "", traffic) : null,
   };
+}
+
+/** AN-30: what only DNS can tell. */
+function learningRemedy(
+  tables: KubernetesTables,
+  tier: Tier,
+  subjectClass: number,
+  view: FlowView,
+  peer: Address,
+): string | null {
+  const number = findRule(tables, tier, Direction.egress, subjectClass, 0, trafficKey(view), anyDomain);
+  const rule = number < 0 ? null : tables.names?.describe(number);
+  if (!rule || rule.rule.domains.length === 0) return null;
+  const patterns = rule.rule.domains.map(({ pattern }) => pattern).join(" or ");
+  const { policy = "", rule: place = "" } = tables.names?.refs[number] ?? {};
+  return `have the pod ask DNS for a name that ${patterns} means (${place} of ${policy}): ${nameOf(peer)} counts once an answer says so`;
 }
 
 function remedyFor(tier: Tier, isCluster: boolean, policy: string, rule: string, traffic: string): string {

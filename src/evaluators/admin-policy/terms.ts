@@ -1,5 +1,6 @@
 /** An admin or baseline policy as the ordered rules that the compiler takes, and the words that describe them. */
 import type { AdminPeer, AdminPolicy, AdminRule } from "../../model/admin-policy.ts";
+import { canonicalName } from "../../model/domain-name.ts";
 import { formatSelector } from "../../model/selector.ts";
 import { type DirectionName, Verdict } from "../../model/verdict.ts";
 import { formatPrefix } from "../../net/prefix.ts";
@@ -28,7 +29,6 @@ export function adminPolicyTerm(policy: AdminPolicy): PolicyTerm {
   };
 }
 
-/** Domain names match nothing as long as nobody observes DNS answers. */
 function peerTerm(peer: AdminPeer): PeerTerm[] {
   switch (peer.kind) {
     case "pods":
@@ -38,7 +38,7 @@ function peerTerm(peer: AdminPeer): PeerTerm[] {
     case "network":
       return [{ kind: "block", prefix: peer.prefix, except: [] }];
     case "domain-name":
-      return [];
+      return [{ kind: "domain", pattern: canonicalName(peer.domainName) }];
   }
 }
 
@@ -57,6 +57,6 @@ function peerText(peer: AdminPeer): string {
     case "network":
       return formatPrefix(peer.prefix);
     case "domain-name":
-      return `${peer.domainName} (not observed)`;
+      return `addresses that DNS told the pod for ${peer.domainName}`;
   }
 }

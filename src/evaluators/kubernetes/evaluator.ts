@@ -9,7 +9,16 @@ import {
 import type { FlowView } from "../../model/flow.ts";
 import { Direction, type Verdict } from "../../model/verdict.ts";
 import { equalAddresses } from "../../net/address.ts";
-import { classOfAddress, groupOfClass, isOwnNode, isPodClass, type KubernetesTables, type Tier } from "./tables.ts";
+import {
+  anyDomain,
+  classOfAddress,
+  groupOfClass,
+  isOwnNode,
+  isPodClass,
+  type KubernetesTables,
+  learntOf,
+  type Tier,
+} from "./tables.ts";
 
 export interface KubernetesEvaluator extends Pick<Evaluator, "name" | "stage" | "isStateful"> {
   /** The answers follow the tables as they change. */
@@ -37,7 +46,8 @@ type Explain = (
 
 export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: Explain): KubernetesEvaluator {
   const load = (tables: KubernetesTables, { classOf, relationOf } = createTierLookups(tables)): CompiledEvaluator => ({
-    // Addresses: the same pod (NP-58, AN-31) and the own node (NP-56, AN-60) are no matter of classes.
+    // Addresses: the same pod (NP-58, AN-31), the own node (NP-56, AN-60) and what a pod learnt (AN-30) are no matter of
+    // classes.
     reads:
       Reads.sourceClass |
       Reads.destinationClass |
@@ -56,8 +66,22 @@ export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: E
   return { name, stage: "k8s", isStateful: true, load };
 }
 
-/** Bits: the same address twice; the destination is of the source's own node; the source of the destination's. */
+/** What the relation of a held flow to an address of which nothing is known has for its set of domains; sets come before. */
+const anyDomainRelation = 31;
+/** No relation at all: what depends on it isn't remembered. */
+const notRemembered = 256;
+
+/**
+ * Bits: the same address twice; the destination is of the source's own node; the source of the destination's. Above them
+ * the number of the set of domains by which the destination counts.
+ */
 function relationOf(tables: KubernetesTables, view: FlowView): number {
+  const learnt = learntOf(tables, view.sourceClass, view);
+  if (learnt >= anyDomainRelation) return notRemembered;
+  return nodeRelationOf(tables, view) | ((learnt === anyDomain ? anyDomainRelation : learnt) << 3);
+}
+
+function nodeRelationOf(tables: KubernetesTables, view: FlowView): number {
   const { source, destination } = view;
   if (equalAddresses(source, destination)) return 1;
   const isSourcePod = isPodClass(tables, view.sourceClass);

@@ -1,6 +1,7 @@
 /** The rule that decides a packet, found in the tables. Runs for each packet: allocates nothing, throws nothing. */
 import { Direction } from "../../model/verdict.ts";
 import {
+  anyDomain,
   anyone,
   anyPod,
   ClassField,
@@ -11,6 +12,7 @@ import {
   KindField,
   type KubernetesTables,
   kindWords,
+  noDomains,
   PrefixNode,
   prefixNodeWords,
   RuleField,
@@ -23,7 +25,10 @@ import { namedTraffic } from "./traffic-key.ts";
 export const oneRule = 1 << 30;
 export const cutByTraffic = 1 << 29;
 
-/** The first rule of the group of that tier that holds the traffic and the peer, or -1. The group isn't 0. */
+/**
+ * The first rule of the group of that tier that holds the traffic and the peer, or -1. The group isn't 0. `learnt` says by
+ * which domains the peer counts (`learntOf`).
+ */
 export function findRule(
   tables: KubernetesTables,
   tier: Tier,
@@ -31,11 +36,12 @@ export function findRule(
   subjectClass: number,
   peerClass: number,
   traffic: number,
+  learnt: number = noDomains,
 ): number {
   const { classes, kinds, groups, lists } = tables;
   const subjectKind = classes.get(subjectClass * classWords + ClassField.kind);
   const group = kinds.get(subjectKind * kindWords + groupField(tier, direction));
-  const found = findForTraffic(tables, tier, group, peerClass, traffic, -1);
+  const found = findForTraffic(tables, tier, group, peerClass, traffic, learnt, -1);
   if (groups.get(group * groupWords + GroupField.usesNames) === 0) return found;
   // NP-43: the destination's names count.
   const peerKind = classes.get(peerClass * classWords + ClassField.kind);
@@ -45,7 +51,7 @@ export function findRule(
   let best = found;
   for (let at = start; at < end; at += 2) {
     if (lists.get(at) !== traffic) continue;
-    best = findForTraffic(tables, tier, group, peerClass, namedTraffic(lists.get(at + 1)), best);
+    best = findForTraffic(tables, tier, group, peerClass, namedTraffic(lists.get(at + 1)), learnt, best);
   }
   return best;
 }
@@ -56,6 +62,7 @@ function findForTraffic(
   group: number,
   peerClass: number,
   traffic: number,
+  learnt: number,
   found: number,
 ): number {
   const { classes, kinds, groups, lists } = tables;
@@ -81,6 +88,7 @@ function findForTraffic(
       }
     }
   }
+  if (learnt !== noDomains) best = bestOfDomains(tables, start, at, termCount, learnt, traffic, best);
   const prefixCount = groups.get(at + GroupField.prefixCount);
   // NP-37; AN-25: the networks of admin policies hold pods whatever the knob says.
   if (prefixCount > 0 && (!isPod || tier !== Tier.networkPolicy || tables.knobs.ipBlockMatchesPods === "true")) {
@@ -99,6 +107,31 @@ function bestOfTerm(
 ): number {
   const i = findSorted(tables, start, termCount, term);
   return i < 0 ? found : bestOf(tables, start, tables.lists.get(start + termCount + i), traffic, found);
+}
+
+/** Domains lie behind the other terms of a group. */
+function bestOfDomains(
+  tables: KubernetesTables,
+  start: number,
+  group: number,
+  termCount: number,
+  learnt: number,
+  traffic: number,
+  found: number,
+): number {
+  const { groups, lists } = tables;
+  const first = groups.get(group + GroupField.firstDomain);
+  let best = found;
+  if (learnt === anyDomain) {
+    for (let i = first; i < termCount; i++)
+      best = bestOf(tables, start, lists.get(start + termCount + i), traffic, best);
+    return best;
+  }
+  if (first === termCount) return best;
+  const set = tables.domainSets.get(learnt);
+  const end = set + lists.get(set);
+  for (let at = set + 1; at <= end; at++) best = bestOfTerm(tables, start, termCount, lists.get(at), traffic, best);
+  return best;
 }
 
 /** From the peer's longest prefix outwards; a prefix comes as often as it has different exceptions. */

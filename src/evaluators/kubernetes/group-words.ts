@@ -6,7 +6,7 @@ import { cutByTraffic, oneRule } from "./find-rule.ts";
 import type { Group } from "./groups.ts";
 import type { CompiledRule } from "./policies.ts";
 import type { PrefixRecord } from "./prefixes.ts";
-import { anyone } from "./tables.ts";
+import { anyone, firstDomain } from "./tables.ts";
 import { noPorts } from "./traffic-key.ts";
 
 const allTraffic = [0, noPorts];
@@ -30,6 +30,7 @@ export function renderGroup(group: Pick<Group, "policies" | "direction">) {
       usesNames ||= rule.usesNames;
       if (rule.terms === null) add(byTerm, anyone, anyone, none, rule);
       else for (const { number } of rule.terms) add(byTerm, number, number, none, rule);
+      for (const { number } of rule.domains) add(byTerm, number, number, none, rule);
       for (const { prefix, except } of rule.blocks) {
         const { number } = prefix;
         const key = except.length === 0 ? number : `${number} ${except.map((one) => one.number)}`;
@@ -39,6 +40,7 @@ export function renderGroup(group: Pick<Group, "policies" | "direction">) {
   }
   const terms = [...byTerm.values()].sort(byNumber);
   const prefixes = [...byPrefix.values()].sort(byNumber);
+  const domainAt = terms.findIndex(({ number }) => number >= firstDomain);
   const words = new Array<number>(2 * terms.length + 3 * prefixes.length).fill(0);
   const refer = (rules: readonly CompiledRule[]): number => {
     if (rules.length === 1) return (rules[0] as CompiledRule).number | oneRule;
@@ -63,7 +65,13 @@ export function renderGroup(group: Pick<Group, "policies" | "direction">) {
     const numbers = [...new Set(except.map((one) => one.number))];
     words.push(numbers.length, ...numbers);
   });
-  return { words, termCount: terms.length, prefixCount: prefixes.length, usesNames };
+  return {
+    words,
+    termCount: terms.length,
+    prefixCount: prefixes.length,
+    usesNames,
+    firstDomain: domainAt < 0 ? terms.length : domainAt,
+  };
 }
 
 function add<K>(map: Map<K, Meant>, key: K, number: number, except: readonly PrefixRecord[], rule: CompiledRule): void {

@@ -24,6 +24,8 @@ export interface Group {
   readonly direction: Direction;
   /** In order. */
   readonly policies: readonly CompiledPolicy[];
+  /** Some rule means domains. */
+  readonly namesDomains: boolean;
   kinds: number;
   isRendered: boolean;
   /** Where it is in `lists`. */
@@ -203,6 +205,7 @@ export class Groups {
       tier,
       direction,
       policies: kept,
+      namesDomains: kept.some(({ rules }) => rules[direction]?.some(({ domains }) => domains.length > 0)),
       kinds: 0,
       isRendered: false,
       start: 0,
@@ -224,7 +227,7 @@ export class Groups {
 
   #render(group: Group): void {
     if (group.isRendered) return;
-    const { words, termCount, prefixCount, usesNames } = renderGroup(group);
+    const { words, termCount, prefixCount, usesNames, firstDomain } = renderGroup(group);
     group.start = this.#lists.add(words);
     group.length = words.length;
     group.isRendered = true;
@@ -233,6 +236,7 @@ export class Groups {
     groups.set(at + GroupField.start, group.start);
     groups.set(at + GroupField.termCount, termCount);
     groups.set(at + GroupField.prefixCount, prefixCount);
+    groups.set(at + GroupField.firstDomain, firstDomain);
     groups.set(at + GroupField.usesNames, usesNames ? 1 : 0);
     groups.set(at + GroupField.noMatch, group.noMatch);
     groups.set(at + GroupField.nonL4, group.nonL4);

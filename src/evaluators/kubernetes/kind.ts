@@ -41,8 +41,8 @@ export interface Kind {
   size: number;
   /** By tier and direction. */
   readonly groups: (Group | null)[];
-  /** As readers knew it last: whether some group restricts it. */
-  wasCaptured: boolean;
+  /** As readers knew it last. */
+  diversion: Diversion;
 }
 
 export function groupByKind(profiles: readonly Profile[]): Map<Kind, Profile[]> {
@@ -61,10 +61,17 @@ export function hashOfKind(terms: readonly Term[], answers: PortAnswers, role: R
   return hash;
 }
 
-/** Whether some group restricts the kind's pods. */
-export function isCaptured({ groups }: Kind): boolean {
-  for (const group of groups) if (group !== null) return true;
-  return false;
+/** Of a kind that some group restricts packets are diverted, and answers of DNS too where one of its rules means domains. */
+export const Diversion = { none: 0, packets: 1, answersToo: 2 } as const;
+export type Diversion = (typeof Diversion)[keyof typeof Diversion];
+
+export function diversionOf({ groups }: Kind): Diversion {
+  let diversion: Diversion = Diversion.none;
+  for (const group of groups) {
+    if (group?.namesDomains) return Diversion.answersToo;
+    if (group !== null) diversion = Diversion.packets;
+  }
+  return diversion;
 }
 
 export function withTerm(terms: readonly Term[], term: Term): Term[] {

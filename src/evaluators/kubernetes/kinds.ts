@@ -12,7 +12,17 @@ import type { PagedWords } from "../../net/paged-words.ts";
 import { areEqual, ByHash } from "./by-hash.ts";
 import { membersOf, sizeOf, withMember, withoutMember } from "./few.ts";
 import type { Group } from "./groups.ts";
-import { groupByKind, hashOfKind, isCaptured, type Kind, type Profile, podsOf, Role, withTerm } from "./kind.ts";
+import {
+  Diversion,
+  diversionOf,
+  groupByKind,
+  hashOfKind,
+  type Kind,
+  type Profile,
+  podsOf,
+  Role,
+  withTerm,
+} from "./kind.ts";
 import type { Term } from "./namespaces.ts";
 import type { PortAnswers } from "./port-names.ts";
 import { KindField, kindWords } from "./tables.ts";
@@ -70,7 +80,7 @@ export class Kinds {
       profiles: null,
       size: 0,
       groups: [null, null, null, null, null, null],
-      wasCaptured: false,
+      diversion: Diversion.none,
     };
     this.#byHash.add(kind);
     for (const term of terms) term.kinds = withMember(term.kinds, kind);
@@ -79,9 +89,9 @@ export class Kinds {
       like?.groups.forEach((group, i) => {
         kind.groups[i] = group;
         if (group) group.kinds++;
-        // Pods that move are looked at one by one.
-        kind.wasCaptured ||= group !== null;
       });
+      // Pods that move are looked at one by one.
+      kind.diversion = diversionOf(kind);
       if (like === null || this.stale.has(like)) this.stale.add(kind);
     }
     const at = kind.number * kindWords;
@@ -101,7 +111,7 @@ export class Kinds {
     if (before) this.#loosen(before);
     if (group) group.kinds++;
     kind.groups[field] = group;
-    if (kind.wasCaptured !== isCaptured(kind)) this.regrouped.add(kind);
+    if (kind.diversion !== diversionOf(kind)) this.regrouped.add(kind);
     this.#words.set(kind.number * kindWords + KindField.groups + field, group?.number ?? 0);
   }
 

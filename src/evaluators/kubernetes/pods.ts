@@ -11,7 +11,8 @@ import type { Affected } from "./affected.ts";
 import { type CapturedChange, CapturedPods } from "./captured-pods.ts";
 import { membersOf, visit } from "./few.ts";
 import type { Host, Hosts } from "./hosts.ts";
-import { isCaptured, type Kind, type Profile, Role } from "./kind.ts";
+import { Diversion, diversionOf, type Kind, type Profile, Role } from "./kind.ts";
+import type { Learnt } from "./learnt.ts";
 import type { NamespaceRecord, Term } from "./namespaces.ts";
 import type { Nodes } from "./nodes.ts";
 import { addLabel, type ProfileParts, Profiles } from "./profiles.ts";
@@ -22,6 +23,7 @@ export interface PodParts extends ProfileParts {
   readonly hosts: Hosts;
   readonly nodes: Nodes;
   readonly affected: Affected;
+  readonly learnt: Learnt;
 }
 
 export class Pods {
@@ -29,6 +31,7 @@ export class Pods {
   readonly #numbers = new FreeNumbers(0);
   readonly #byObject = new Map<Pod, number>();
   readonly #captured = new CapturedPods();
+  readonly #answered = new CapturedPods();
   readonly #profiles: Profiles;
   /** By number. */
   readonly #pods: (Pod | undefined)[] = [];
@@ -119,12 +122,13 @@ export class Pods {
     }
   }
 
-  /** What has to be diverted that wasn't, and what no longer, since the last time. */
-  takeCaptured(): CapturedChange {
+  /** What has to be diverted that wasn't, and what no longer, since the last time: packets, and answers of DNS. */
+  takeCaptured(): { readonly captured: CapturedChange; readonly answered: CapturedChange } {
     const { addresses, kinds } = this.#parts;
     for (const kind of kinds.regrouped) {
-      if (kind.wasCaptured === isCaptured(kind)) continue;
-      kind.wasCaptured = !kind.wasCaptured;
+      const diversion = diversionOf(kind);
+      if (kind.diversion === diversion) continue;
+      kind.diversion = diversion;
       visit(kind.profiles, ({ pods }) => {
         for (const number of pods) this.#moved.push(number);
       });
@@ -132,10 +136,15 @@ export class Pods {
     kinds.regrouped.clear();
     for (const number of this.#moved) {
       const profile = this.#profileOf[number];
-      if (profile) this.#captured.set(number, isCaptured(profile.kind), (this.#pods[number] as Pod).addresses);
+      if (!profile) continue;
+      const own = (this.#pods[number] as Pod).addresses;
+      const diversion = diversionOf(profile.kind);
+      this.#captured.set(number, diversion !== Diversion.none, own);
+      this.#answered.set(number, diversion === Diversion.answersToo, own);
     }
     this.#moved = [];
-    return this.#captured.take((address) => addresses.ownerOf(address));
+    const ownerOf = (address: Address): number => addresses.ownerOf(address);
+    return { captured: this.#captured.take(ownerOf), answered: this.#answered.take(ownerOf) };
   }
 
   #giveUp(before: Pod, after: Pod | null): void {
@@ -145,6 +154,7 @@ export class Pods {
     const lost = before.addresses.filter((address) => !has(kept, address));
     for (const address of lost) this.#release(address, number);
     this.#captured.change(number, false, lost);
+    this.#answered.change(number, false, lost);
   }
 
   #change(before: Pod | null, after: Pod | null): void {
@@ -161,10 +171,13 @@ export class Pods {
       return;
     }
     const number = known ?? this.#numbers.take();
+    // Another pod of that name has asked nobody anything yet.
+    if (known !== undefined && before?.createdAt !== after.createdAt) this.#parts.learnt.forget(number);
     this.#byObject.set(after, number);
     this.#pods[number] = after;
     if (known === undefined) {
       this.#captured.clear(number);
+      this.#answered.clear(number);
       this.#hosts[number] = null;
       podNodes.reserve(number + 1);
     }
@@ -180,6 +193,7 @@ export class Pods {
       known === undefined ? after.addresses : after.addresses.filter((a) => !has(before?.addresses ?? [], a));
     for (const address of came) this.#claim(address, number, kind);
     this.#captured.change(number, true, came);
+    this.#answered.change(number, true, came);
     const isSame =
       oldKind === kind && isSameHost && came.length === 0 && before?.addresses.length === after.addresses.length;
     if (isSame) return;
@@ -194,6 +208,8 @@ export class Pods {
     this.#pods[number] = undefined;
     this.#profileOf[number] = undefined;
     this.#captured.clear(number);
+    this.#answered.clear(number);
+    this.#parts.learnt.forget(number);
     if (this.#hosts[number]) this.#parts.podNodes.set(number, 0);
     this.#hosts[number] = null;
     this.#numbers.giveBack(number);

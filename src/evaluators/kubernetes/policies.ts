@@ -8,6 +8,7 @@ import type { PagedLists } from "../../net/paged-lists.ts";
 import type { PagedWords } from "../../net/paged-words.ts";
 import { adminPolicyTerm } from "../admin-policy/terms.ts";
 import { compareNetworkPolicies, networkPolicyTerm } from "../network-policy/terms.ts";
+import type { Domain, Domains } from "./domains.ts";
 import type { Namespaces, Term } from "./namespaces.ts";
 import type { Nodes } from "./nodes.ts";
 import type { PortNames } from "./port-names.ts";
@@ -29,6 +30,7 @@ export interface CompiledRule {
   /** Null: everybody. */
   readonly terms: readonly Term[] | null;
   readonly blocks: readonly Block[];
+  readonly domains: readonly Domain[];
   /** First and last number of traffic, in turn, port by port; null: any traffic. */
   readonly ports: readonly number[] | null;
   readonly usesNames: boolean;
@@ -53,6 +55,7 @@ export interface PolicyParts {
   readonly nodes: Nodes;
   readonly prefixes: Prefixes;
   readonly ports: PortNames;
+  readonly domains: Domains;
 }
 
 const nothing: RuleRef = { policy: "", rule: null };
@@ -96,7 +99,7 @@ export class Policies {
   }
 
   remove(policy: CompiledPolicy): void {
-    const { lists, namespaces, nodes, prefixes, ports, rules } = this.#parts;
+    const { lists, namespaces, nodes, prefixes, ports, rules, domains } = this.#parts;
     const ordered = this.#ordered[policy.tier] as CompiledPolicy[];
     // Beside it may lie the one that replaces it.
     ordered.splice(ordered.indexOf(policy, lowerBound(ordered, policy)), 1);
@@ -108,6 +111,7 @@ export class Policies {
           if (term.isOfNodes) nodes.releaseTerm(term);
           else namespaces.release(term);
         }
+        for (const domain of rule.domains) domains.release(domain);
         for (const { prefix, except } of rule.blocks) for (const one of [prefix, ...except]) prefixes.release(one);
       }
       for (const { name, protocol } of namesOf(policy.object, direction as Direction)) ports.release(name, protocol);
@@ -143,7 +147,7 @@ export class Policies {
   }
 
   #compileRule({ name, verdict, peers, ports }: RuleTerm, place: number, policy: string): CompiledRule {
-    const { rules, lists, namespaces, nodes, prefixes } = this.#parts;
+    const { rules, lists, namespaces, nodes, prefixes, domains } = this.#parts;
     const number = this.ruleNumbers.take();
     // Copied, here and below: an array that grew has room that nothing will use.
     const traffic = ports === null ? null : ports.flatMap((port) => this.#trafficOf(port)).slice();
@@ -154,9 +158,11 @@ export class Policies {
     this.refs[number] = { policy, rule: name };
     const terms: Term[] = [];
     const blocks: Block[] = [];
+    const names: Domain[] = [];
     for (const peer of peers ?? none) {
       if (peer.kind === "pods") terms.push(namespaces.acquire(peer.pods));
       else if (peer.kind === "nodes") terms.push(nodes.acquireTerm(peer.nodes));
+      else if (peer.kind === "domain") names.push(domains.acquire(peer.pattern));
       else {
         const except = peer.except.map((prefix) => prefixes.acquire(prefix));
         except.sort((a, b) => a.number - b.number);
@@ -167,6 +173,7 @@ export class Policies {
       number,
       terms: peers === null ? null : terms.length === 0 ? none : terms.slice(),
       blocks: blocks.length === 0 ? none : blocks.slice(),
+      domains: names.length === 0 ? none : names.slice(),
       ports: traffic,
       usesNames: ports?.some((port) => port.name !== null) ?? false,
     };

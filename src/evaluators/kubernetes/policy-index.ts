@@ -2,6 +2,7 @@
  * All Kubernetes policies compiled, for all three evaluators, and kept up to date change by change. A full compile is the
  * change from nothing.
  */
+import type { AddressDelta } from "../../model/address-change.ts";
 import type { KubernetesChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Address } from "../../net/address.ts";
@@ -10,11 +11,13 @@ import { PagedLists } from "../../net/paged-lists.ts";
 import { type PagesPatch, PageWriter } from "../../net/paged-words.ts";
 import { AddressIndex } from "./address-index.ts";
 import { Affected } from "./affected.ts";
+import { Domains } from "./domains.ts";
 import { withMember, withoutMember } from "./few.ts";
 import { Groups, type SubjectChange } from "./groups.ts";
 import { Hosts } from "./hosts.ts";
 import { groupByKind } from "./kind.ts";
 import { Kinds } from "./kinds.ts";
+import { Learnt } from "./learnt.ts";
 import { Namespaces, type Term } from "./namespaces.ts";
 import { Nodes } from "./nodes.ts";
 import { Pods } from "./pods.ts";
@@ -31,7 +34,11 @@ export interface KubernetesUpdate {
   /** Addresses one of which is an end of each flow that may be judged otherwise than before. */
   readonly affected: readonly Address[] | "all";
   /** Addresses whose packets have to be diverted now, and no longer. */
-  readonly captured: { readonly added: readonly Address[]; readonly removed: readonly Address[] };
+  readonly captured: AddressDelta;
+  /** Addresses to which answers of DNS have to be seen now, and no longer. */
+  readonly answered: AddressDelta;
+  /** The domains that rules mean, in canonical form; null: the same as before. */
+  readonly domains: readonly string[] | null;
 }
 
 export class PolicyIndex {
@@ -47,6 +54,8 @@ export class PolicyIndex {
   readonly #pods: Pods;
   readonly #policies: Policies;
   readonly #groups: Groups;
+  readonly #domains = new Domains();
+  readonly #learnt: Learnt;
   readonly #affected = new Affected();
 
   /** `nodeName`: only this node's pods are judged for, and the others are peers. */
@@ -76,9 +85,13 @@ export class PolicyIndex {
     this.#namespaces = namespaces;
     this.#hosts = hosts;
     this.#nodes = nodes;
-    const { podNodes } = arrays;
-    this.#pods = new Pods({ podNodes, addresses, kinds, namespaces, hosts, nodes, ports, affected, nodeName });
-    this.#policies = new Policies({ rules: arrays.rules, lists, namespaces, nodes, prefixes, ports });
+    const domains = this.#domains;
+    const ownerOf = (address: Address): number => addresses.ownerOf(address);
+    const learnt = new Learnt({ arrays, lists, domains, affected, ownerOf });
+    this.#learnt = learnt;
+    const { podNodes, rules } = arrays;
+    this.#pods = new Pods({ podNodes, addresses, kinds, namespaces, hosts, nodes, ports, affected, nodeName, learnt });
+    this.#policies = new Policies({ rules, lists, namespaces, nodes, prefixes, ports, domains });
     const allowed = knobs.npNonL4 === "allow" ? "npNonL4=allow" : null;
     this.#groups = new Groups(arrays, lists, this.#policies, kinds, namespaces.everyPod, allowed);
     const names = new RuleNames(this.#policies, this.#groups, ports);
@@ -94,6 +107,7 @@ export class PolicyIndex {
       addresses: this.#addresses.size,
       kinds: this.#kinds.size,
       groups: this.#groups.size,
+      learnt: this.#learnt.size,
     };
   }
 
@@ -120,12 +134,15 @@ export class PolicyIndex {
     for (const { before, after } of change.nodes) this.#nodes.changeNode(before, after);
     if (change.pods.length > this.#addresses.size) this.#addresses.reserve(this.#addresses.size + change.pods.length);
     this.#pods.change(change.pods);
+    this.#learnt.change(change.names);
+    const domains = this.#domains.takeChanged();
+    this.#learnt.settle(domains !== null);
     this.#hosts.settle();
     this.#nodes.settle();
     this.#groups.settle();
     for (const { subject } of added) this.#pods.addAffected(subject);
-    const captured = this.#pods.takeCaptured();
-    return { patch: this.#writer.takePatch(), affected: this.#affected.take(), captured };
+    const diverted = this.#pods.takeCaptured();
+    return { patch: this.#writer.takePatch(), affected: this.#affected.take(), ...diverted, domains };
   }
 
   /** New ones first, so that what they share with those that go stays. Those that touch a direction are returned. */

@@ -8,10 +8,12 @@
  * A rule is found from the shorter side of the two: what the peer is, or who the group's rules mean. So a packet pays
  * neither for the policies that don't restrict it nor for the pods that there are.
  */
+
+import type { FlowView } from "../../model/flow.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import { Direction } from "../../model/verdict.ts";
-import type { Address } from "../../net/address.ts";
-import { findAddress } from "../../net/paged-address-table.ts";
+import type { Address, Family } from "../../net/address.ts";
+import { findAddress, findEntry } from "../../net/paged-address-table.ts";
 import { findLongestPrefix } from "../../net/paged-prefix-table.ts";
 import type { WordPages } from "../../net/paged-words.ts";
 import type { RuleNames } from "./rule-names.ts";
@@ -36,6 +38,10 @@ export interface KubernetesTables {
   readonly lists: WordPages;
   /** By pod number: the number of its node, or 0. */
   readonly podNodes: WordPages;
+  /** Owner and address → what DNS told that pod of it: the set of domains in force, and the one that held flows count by. */
+  readonly learnt: WordPages;
+  /** By number of set: where its domains are in `lists`, behind how many they are. */
+  readonly domainSets: WordPages;
   /** Words for people; only the thread that compiles has them. */
   readonly names: RuleNames | null;
 }
@@ -52,6 +58,8 @@ const arrayNames = [
   "rules",
   "lists",
   "podNodes",
+  "learnt",
+  "domainSets",
 ] as const;
 export type TableName = (typeof arrayNames)[number];
 export const tableCount = arrayNames.length;
@@ -84,7 +92,7 @@ export const KindField = {
  * A group's piece of `lists`: the terms that its rules mean, sorted, and for each its rules; the prefixes, sorted, and for
  * each its rules and its exceptions; then what those refer to, counted from the start of the piece.
  */
-export const groupWords = 7;
+export const groupWords = 8;
 export const GroupField = {
   start: 0,
   termCount: 1,
@@ -94,6 +102,8 @@ export const GroupField = {
   noMatch: 4,
   nonL4: 5,
   length: 6,
+  /** Its first term that is a domain, as a place among its terms; `termCount` where none is. */
+  firstDomain: 7,
 } as const;
 
 export const ruleWords = 4;
@@ -112,6 +122,16 @@ export const RuleField = {
 export const anyone = 0;
 export const anyPod = 1;
 export const firstTerm = 2;
+/** Domains are terms that stand in no kind's list either; their numbers come after all others. */
+export const firstDomain = 2 ** 28;
+
+/** Values of `learnt`. */
+export const LearntValue = { inForce: 0, held: 1 } as const;
+
+/** The kind of a key of `learnt`; `owner` as `addresses` has it. */
+export function learntKey(owner: number, family: Family): number {
+  return owner * 8 + family;
+}
 
 export function groupField(tier: Tier, direction: Direction): number {
   return KindField.groups + tier * 2 + direction;
@@ -154,6 +174,39 @@ export function isOwnNode(tables: KubernetesTables, pod: Address, address: Addre
   if (nodes > 0) return nodes === own;
   const end = -nodes + lists.get(-nodes);
   for (let i = -nodes + 1; i <= end; i++) if (lists.get(i) === own) return true;
+  return false;
+}
+
+/**
+ * The set of domains by which the flow's destination counts for its source (AN-30): `noDomains`; `anyDomain` for a held flow
+ * to an address of which nothing is known any more. Never allocates.
+ */
+export function learntOf(tables: KubernetesTables, sourceClass: number, view: FlowView): number {
+  if (!namesDomains(tables, sourceClass)) return noDomains;
+  const { addresses, learnt } = tables;
+  const { destination } = view;
+  const sourceAt = findAddress(addresses, view.source);
+  const owner = sourceAt < 0 ? 0 : addresses.get(sourceAt + AddressValue.owner);
+  const key = learntKey(owner, destination.family);
+  const at =
+    owner === 0
+      ? -1
+      : findEntry(learnt, key, destination.w0 | 0, destination.w1 | 0, destination.w2 | 0, destination.w3 | 0);
+  if (!view.isHeld) return at < 0 ? noDomains : learnt.get(at + LearntValue.inForce);
+  return at < 0 ? anyDomain : learnt.get(at + LearntValue.held);
+}
+
+export const noDomains = 0;
+export const anyDomain = -1;
+
+/** Whether some rule on the class's way out means domains. */
+function namesDomains(tables: KubernetesTables, classNumber: number): boolean {
+  const { kinds, groups } = tables;
+  const kind = kindOfClass(tables, classNumber) * kindWords;
+  for (let tier: Tier = Tier.admin; tier <= Tier.baseline; tier += 2) {
+    const group = kinds.get(kind + KindField.groups + tier * 2 + Direction.egress) * groupWords;
+    if (groups.get(group + GroupField.firstDomain) < groups.get(group + GroupField.termCount)) return true;
+  }
   return false;
 }
 

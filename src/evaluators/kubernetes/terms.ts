@@ -17,7 +17,9 @@ export type PeerTerm =
   | { readonly kind: "pods"; readonly pods: PodTerm }
   /** Whether pods' own addresses count is the tier's business (NP-37, AN-25). */
   | { readonly kind: "block"; readonly prefix: Prefix; readonly except: readonly Prefix[] }
-  | { readonly kind: "nodes"; readonly nodes: Selector };
+  | { readonly kind: "nodes"; readonly nodes: Selector }
+  /** In its canonical form. */
+  | { readonly kind: "domain"; readonly pattern: string };
 
 export interface PortTerm {
   /** IP protocol number; null only with a name: whatever protocol the name has (AN-42). */

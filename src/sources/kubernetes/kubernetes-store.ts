@@ -67,6 +67,7 @@ export class KubernetesStore {
       services: this.#tables.services.commit(),
       networkPolicies: this.#tables.networkPolicies.commit(),
       adminPolicies: this.#tables.adminPolicies.commit(),
+      names: [],
       hostAddresses: null,
     };
   }

@@ -1,6 +1,7 @@
 /** Random clusters, and flows that keep to the edges of what their policies name. */
 import fc from "fast-check";
 import type { Flow } from "../../../src/model/flow.ts";
+import type { NameChange } from "../../../src/model/inventory-change.ts";
 import { type Address, parseAddress } from "../../../src/net/address.ts";
 import { anp, banp, cnp, namespace, node, pod, policy } from "./cluster.ts";
 
@@ -71,6 +72,12 @@ const anyPeer = fc.oneof(
   fc.record({ nodes: selector }),
   fc.record({ networks: fc.array(cidr, { minLength: 1, maxLength: 2 }) }),
 );
+const domain = pick("x.org", "*.x.org", "A.x.org.", "*.org", "b.a.x.org");
+const domainList = fc.array(domain, { minLength: 1, maxLength: 2 });
+const farPeer = fc.oneof(
+  { weight: 3, arbitrary: anyPeer },
+  { weight: 2, arbitrary: fc.record({ domainNames: domainList }) },
+);
 const v1Port = fc.oneof(
   fc.record({ portNumber: fc.record({ port: portNumber, protocol: protocolName }) }),
   fc.record({ portRange: fc.record({ start: fc.constant(80), end: portNumber }) }),
@@ -85,7 +92,7 @@ const adminRule = (peers: string, peer: fc.Arbitrary<unknown>) =>
 const adminSpec = fc.record({
   subject: fc.record({ pods: fc.record({ namespaceSelector: selector, podSelector: selector }) }),
   ingress: fc.array(adminRule("from", podsPeer), { maxLength: 2 }),
-  egress: fc.array(adminRule("to", anyPeer), { maxLength: 2 }),
+  egress: fc.array(adminRule("to", farPeer), { maxLength: 3 }),
 });
 
 const podFields = fc.record({
@@ -109,8 +116,9 @@ export const clusterObjects = fc
     admin: fc.array(fc.record({ priority: fc.integer({ min: 0, max: 2 }), spec: adminSpec }), { maxLength: 3 }),
     cluster: fc.array(fc.record({ spec: adminSpec }), { maxLength: 1 }),
     baseline: fc.array(adminSpec, { maxLength: 1 }),
+    closed: fc.array(fc.record({ namespaceSelector: selector, domains: domainList }), { maxLength: 1 }),
   })
-  .map(({ spaces, pods, policies, admin, cluster, baseline }) => [
+  .map(({ spaces, pods, policies, admin, cluster, baseline, closed }) => [
     namespace("x", spaces[0]),
     namespace("y", spaces[1]),
     node("n1", { a: "1" }, "172.18.0.1", "fd18::1"),
@@ -128,6 +136,15 @@ export const clusterObjects = fc
     ...policies.map(({ space: home, spec }, i) => policy(`${home}/np${i}`, spec)),
     ...admin.map(({ priority, spec }, i) => anp(`anp${i}`, priority, spec)),
     ...cluster.map(({ spec }) => cnp("cnp", "Baseline", 1, withProtocols(spec))),
+    ...closed.map(({ namespaceSelector, domains }) =>
+      anp("closed", 1, {
+        subject: { pods: { namespaceSelector, podSelector: {} } },
+        egress: [
+          { action: "Allow", to: [{ domainNames: domains }] },
+          { action: "Deny", to: [{ networks: ["0.0.0.0/0", "::/0"] }] },
+        ],
+      }),
+    ),
     ...baseline.map((spec) => banp("default", spec)),
   ]);
 
@@ -149,6 +166,39 @@ const address6 = fc.oneof(
   fc.integer({ min: 0, max: 10 }).map((n) => `fd00::${n}`),
   pick("fd18::1", "2001::1"),
 );
+/** In order: what DNS told pods, and what of it has expired. */
+export const names: fc.Arbitrary<readonly NameChange[]> = fc.array(
+  fc
+    .record({
+      ends: fc.oneof(fc.tuple(address, address), fc.tuple(address6, address6), fc.tuple(address, address6)),
+      name: pick("x.org", "a.x.org", "b.a.x.org", "ax.org", "org"),
+      isLearnt: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    })
+    .map(({ ends: [subject, to], ...change }) => ({
+      ...change,
+      subject: parseAddress(subject) as Address,
+      address: parseAddress(to) as Address,
+    })),
+  { minLength: 5, maxLength: 40 },
+);
+
+/** From each pod to what it learnt. */
+export function flowsTo(learnt: readonly NameChange[]): readonly Flow[] {
+  return learnt
+    .filter(({ subject, address }) => subject.family === address.family)
+    .map(({ subject, address }) => ({
+      source: subject,
+      destination: address,
+      protocol: 6,
+      sourcePort: 40000,
+      destinationPort: 80,
+      icmpType: 0,
+      icmpCode: 0,
+      viaService: false,
+      isFragment: false,
+    }));
+}
+
 export const flow: fc.Arbitrary<Flow> = fc
   .record({
     ends: fc.oneof(fc.tuple(address, address), fc.tuple(address6, address6)),

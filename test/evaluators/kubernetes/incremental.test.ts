@@ -7,14 +7,16 @@ import { describe, expect, test } from "vitest";
 import { PolicyIndex } from "../../../src/evaluators/kubernetes/policy-index.ts";
 import { KubernetesReader } from "../../../src/evaluators/kubernetes/policy-reader.ts";
 import type { KubernetesTables } from "../../../src/evaluators/kubernetes/tables.ts";
+import type { AddressDelta } from "../../../src/model/address-change.ts";
 import type { Flow } from "../../../src/model/flow.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";
-import { changeFromNothing, type KubernetesChange } from "../../../src/model/inventory-change.ts";
+import { changeFromNothing, type KubernetesChange, type NameChange } from "../../../src/model/inventory-change.ts";
 import { defaultKnobs, type Knobs } from "../../../src/model/knobs.ts";
-import { type Address, addressKey, formatAddress, parseAddress } from "../../../src/net/address.ts";
+import { isSelectable, type Pod } from "../../../src/model/kubernetes.ts";
+import { type Address, addressKey, equalAddresses, formatAddress, parseAddress } from "../../../src/net/address.ts";
 import { InventoryStore } from "../../../src/sources/inventory-store.ts";
 import { convertKubernetesDocument } from "../../../src/sources/kubernetes/convert.ts";
-import { clusterObjects, flow } from "./arbitraries.ts";
+import { clusterObjects, flow, flowsTo, names } from "./arbitraries.ts";
 import { anp, banp, cluster, label, namespace, node, pod, policy } from "./cluster.ts";
 import { createStage, type Stage } from "./stage.ts";
 
@@ -31,6 +33,9 @@ class World {
   readonly #knobs: Knobs;
   readonly #nodeName: string | null;
   readonly captured = new Set<string>();
+  readonly answered = new Set<string>();
+  /** What is in force, by name of the pod. */
+  #learnt = new Map<string, Map<string, NameChange>>();
   readonly tables: KubernetesTables;
   #host: readonly Address[] = [];
 
@@ -64,18 +69,43 @@ class World {
     this.#store.set(file, null);
   }
 
-  commit(hostAddresses: readonly Address[] | null = null): readonly string[] | "all" {
+  commit(
+    hostAddresses: readonly Address[] | null = null,
+    names: readonly NameChange[] = [],
+  ): readonly string[] | "all" {
     if (hostAddresses) this.#host = hostAddresses;
-    const change: KubernetesChange = { ...this.#store.commit().kubernetes, hostAddresses };
-    const { patch, affected, captured } = this.#index.update(change);
+    const change: KubernetesChange = { ...this.#store.commit().kubernetes, names, hostAddresses };
+    this.#learn(names);
+    const { patch, affected, captured, answered } = this.#index.update(change);
     this.#reader.apply(structuredClone(patch));
     this.#index.release(patch);
-    for (const gone of captured.removed) expect(this.captured.delete(addressKey(gone))).toBe(true);
-    for (const came of captured.added) {
-      expect(this.captured.has(addressKey(came))).toBe(false);
-      this.captured.add(addressKey(came));
-    }
+    follow(this.captured, captured);
+    follow(this.answered, answered);
     return affected === "all" ? affected : affected.map(formatAddress);
+  }
+
+  /** Pods that are gone take what they learnt with them. */
+  #learn(names: readonly NameChange[]): void {
+    const pods = this.inventory().kubernetes.pods.filter(isSelectable);
+    const nameOf = ({ origin }: Pod): string => origin.name;
+    this.#learnt = new Map([...this.#learnt].filter(([name]) => pods.some((pod) => nameOf(pod) === name)));
+    for (const change of names) {
+      const owner = pods.find((pod) => pod.addresses.some((a) => equalAddresses(a, change.subject)));
+      if (!owner) continue;
+      const own = this.#learnt.get(nameOf(owner)) ?? new Map<string, NameChange>();
+      this.#learnt.set(nameOf(owner), own);
+      const key = `${change.name} ${addressKey(change.address)}`;
+      if (change.isLearnt) own.set(key, change);
+      else own.delete(key);
+    }
+  }
+
+  #inForce(): readonly NameChange[] {
+    const { pods } = this.inventory().kubernetes;
+    return [...this.#learnt].flatMap(([name, own]) => {
+      const subject = pods.find(({ origin }) => origin.name === name)?.addresses[0];
+      return subject ? [...own.values()].map((change) => ({ ...change, subject })) : [];
+    });
   }
 
   inventory(): Inventory {
@@ -86,13 +116,26 @@ class World {
     return createStage(this.inventory(), {}, this.tables);
   }
 
-  fresh(): { readonly stage: Stage; readonly captured: ReadonlySet<string>; readonly tables: KubernetesTables } {
+  fresh() {
     const index = new PolicyIndex(this.#knobs, this.#nodeName);
     const inventory = this.inventory();
     const { kubernetes } = changeFromNothing(inventory);
-    const { captured } = index.update({ ...kubernetes, hostAddresses: this.#host });
-    const keys = new Set(captured.added.map(addressKey));
-    return { stage: createStage(inventory, {}, index.tables), captured: keys, tables: index.tables };
+    const change = { ...kubernetes, names: this.#inForce(), hostAddresses: this.#host };
+    const { captured, answered } = index.update(change);
+    return {
+      stage: createStage(inventory, {}, index.tables),
+      captured: captured.added.map(addressKey),
+      answered: answered.added.map(addressKey),
+      tables: index.tables,
+    };
+  }
+}
+
+function follow(set: Set<string>, { added, removed }: AddressDelta): void {
+  for (const gone of removed) expect(set.delete(addressKey(gone))).toBe(true);
+  for (const came of added) {
+    expect(set.has(addressKey(came))).toBe(false);
+    set.add(addressKey(came));
   }
 }
 
@@ -102,10 +145,15 @@ function stepsOf(stage: Stage, one: Flow): string {
   return JSON.stringify([verdict, trace.map(({ text, remedy, ...step }) => step)]);
 }
 
+function isExpiryOf({ address: to, isLearnt }: NameChange, { destination }: Flow): boolean {
+  return !isLearnt && equalAddresses(to, destination);
+}
+
 const step = fc.record({
   objects: clusterObjects,
   /** Which of them come; the fewer, the more often only one thing changes. */
   comes: fc.array(fc.boolean(), { minLength: 1, maxLength: 20 }),
+  names,
   goes: fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 3 }),
   host: fc.option(fc.subarray(["172.18.0.1", "172.18.0.2", "10.0.0.3", "8.8.8.8", "fd18::1"]), { freq: 4 }),
 });
@@ -121,10 +169,11 @@ describe("an update", () => {
       fc.property(
         fc.array(step, { minLength: 2, maxLength: 6 }),
         fc.array(flow, { minLength: 25, maxLength: 25 }),
-        (steps, flows) => {
+        (steps, some) => {
+          const flows = [...some, ...steps.flatMap((one) => flowsTo(one.names)).slice(0, 10)];
           const world = new World(knobs, nodeName);
           let before = flows.map((one) => stepsOf(world.stage(), one));
-          for (const { objects, comes, goes, host } of steps) {
+          for (const { objects, comes, goes, host, names: told } of steps) {
             for (const at of goes) {
               const file = world.files[at];
               if (file !== undefined) world.remove(file);
@@ -132,16 +181,19 @@ describe("an update", () => {
             objects.forEach((object, i) => {
               if (comes[i % comes.length]) world.set(object);
             });
-            const affected = world.commit(host?.map(address));
+            const affected = world.commit(host?.map(address), told);
             expect(affected).not.toBe("all");
             const [stage, fresh] = [world.stage(), world.fresh()];
             expect([...world.captured].sort()).toEqual([...fresh.captured].sort());
+            expect([...world.answered].sort()).toEqual([...fresh.answered].sort());
             flows.forEach((one, i) => {
               const answer = stage.judgeFlow(one);
               expect(answer).toEqual(fresh.stage.judgeFlow(one));
               const now = stepsOf(stage, one);
               if (now === before[i]) return;
               changed++;
+              // AN-30: what expires ends no flow.
+              if (answer.verdict === "deny" && told.some((change) => isExpiryOf(change, one))) return;
               const ends = [formatAddress(one.source), formatAddress(one.destination)];
               expect(
                 ends.some((end) => affected.includes(end)),

@@ -6,13 +6,19 @@
 import type { AdminPeer, AdminPolicy, AdminPort, AdminTier } from "../../../src/model/admin-policy.ts";
 import { type Flow, hasKnownPorts } from "../../../src/model/flow.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";
+import type { NameChange } from "../../../src/model/inventory-change.ts";
 import { namespaceLabels, type Pod } from "../../../src/model/kubernetes.ts";
 import type { NetworkPolicyPeer, NetworkPolicyPort } from "../../../src/model/network-policy.ts";
 import { selects } from "../../../src/model/selector.ts";
 import { type Address, equalAddresses } from "../../../src/net/address.ts";
 import { containsAddress } from "../../../src/net/prefix.ts";
 
-export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow, nodeName: string | null = null): boolean {
+/** `learnt` in order: what counts of it is what was said last of a pod, a name and an address. */
+export function isAcceptedByReference(
+  { kubernetes }: Inventory,
+  flow: Flow,
+  { nodeName = null, learnt = [] }: { readonly nodeName?: string | null; readonly learnt?: readonly NameChange[] } = {},
+): boolean {
   const labelsOf = namespaceLabels(kubernetes);
   const has = (list: readonly Address[], address: Address) => list.some((other) => equalAddresses(other, address));
   const podOf = (address: Address) => kubernetes.pods.find((pod) => !pod.hostNetwork && has(pod.addresses, address));
@@ -40,6 +46,15 @@ export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow, nod
     if (!pod || !selects(peer.pods, pod.labels)) return false;
     return peer.namespaces === null ? pod.namespace === namespace : selects(peer.namespaces, labelsOf(pod.namespace));
   };
+  const hasLearnt = (domainName: string): boolean => {
+    const pod = podOf(flow.source);
+    const inForce = new Map<string, boolean>();
+    for (const { subject, name, address, isLearnt } of learnt) {
+      if (podOf(subject) !== pod || !equalAddresses(address, flow.destination)) continue;
+      if (matchesName(domainName, name)) inForce.set(name, isLearnt);
+    }
+    return [...inForce.values()].includes(true);
+  };
   const matchesAdminPeer = (peer: AdminPeer, address: Address): boolean => {
     switch (peer.kind) {
       case "pods": {
@@ -54,7 +69,7 @@ export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow, nod
       case "network":
         return containsAddress(peer.prefix, address);
       case "domain-name":
-        return false;
+        return hasLearnt(peer.domainName);
     }
   };
   const isOwnNode = (pod: Pod, address: Address): boolean =>
@@ -114,4 +129,16 @@ export function isAcceptedByReference({ kubernetes }: Inventory, flow: Flow, nod
     );
   };
   return passes("egress") && passes("ingress");
+}
+
+/** AN-29, by labels from the end. */
+function matchesName(pattern: string, name: string): boolean {
+  const labelsOf = (text: string): string[] => text.toLowerCase().replace(/\.$/, "").split(".").reverse();
+  const [wanted, given] = [labelsOf(pattern), labelsOf(name)];
+  const isWild = wanted.at(-1) === "*";
+  if (isWild) wanted.pop();
+  return (
+    wanted.every((label, i) => given[i] === label) &&
+    (isWild ? given.length > wanted.length : given.length === wanted.length)
+  );
 }

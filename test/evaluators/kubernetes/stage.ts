@@ -9,7 +9,7 @@ import type { Finding } from "../../../src/model/finding.ts";
 import { createFlowView, type Flow, type FlowView, fillFlowView } from "../../../src/model/flow.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";
 import { emptyInventory } from "../../../src/model/inventory.ts";
-import { changeFromNothing } from "../../../src/model/inventory-change.ts";
+import { changeFromNothing, type NameChange } from "../../../src/model/inventory-change.ts";
 import { defaultKnobs, type Knobs } from "../../../src/model/knobs.ts";
 import { indexPodNames, type PodNames } from "../../../src/model/pod-names.ts";
 import { Reason, type ReasonName, reasonNames } from "../../../src/model/reason.ts";
@@ -132,10 +132,10 @@ export function summary({ verdict, decidedBy: by }: Answer): string {
 export function tablesOf(
   inventory: Inventory,
   knobs: Knobs = defaultKnobs,
-  nodeName: string | null = null,
+  { nodeName = null, names = [] }: { readonly nodeName?: string | null; readonly names?: readonly NameChange[] } = {},
 ): KubernetesTables {
   const index = new PolicyIndex(knobs, nodeName);
-  const { patch } = index.update(changeFromNothing(inventory).kubernetes);
+  const { patch } = index.update({ ...changeFromNothing(inventory).kubernetes, names });
   const reader = new KubernetesReader(knobs);
   reader.apply(structuredClone(patch));
   return { ...reader.tables, names: index.tables.names };
