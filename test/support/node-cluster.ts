@@ -51,9 +51,14 @@ export class NodeEngine {
     this.#text = text;
   }
 
+  /** `args` besides the node's name, `node-1`. */
   static async start(namespace: Namespace, state: ClusterState, args: readonly string[] = []): Promise<NodeEngine> {
+    return NodeEngine.startWith(namespace, clusterObjects(state), args);
+  }
+
+  static async startWith(namespace: Namespace, objects: object, args: readonly string[]): Promise<NodeEngine> {
     const directory = new PolicyDirectory();
-    const text = JSON.stringify(clusterObjects(state));
+    const text = JSON.stringify(objects);
     directory.write("cluster.json", text);
     try {
       const engine = await Engine.start(namespace, [directory.path], ["--node-name", "node-1", ...args]);
@@ -66,7 +71,12 @@ export class NodeEngine {
 
   /** Enforces this state; nothing is done where it is already. */
   async set(state: ClusterState): Promise<void> {
-    const text = JSON.stringify(clusterObjects(state));
+    await this.setObjects(clusterObjects(state));
+  }
+
+  /** In the place of all objects. */
+  async setObjects(objects: object): Promise<void> {
+    const text = JSON.stringify(objects);
     if (text === this.#text) return;
     await this.engine.applies(() => this.#directory.write("cluster.json", text));
     this.#text = text;

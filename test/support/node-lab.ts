@@ -35,6 +35,13 @@ export const outsideAddress = ["203.0.113.9", "2001:db8:9::9"] as const;
 
 export const isFar = (name: PodName): boolean => name.startsWith("far-");
 
+/** A pod, its cable's end in the node, and its addresses: one of IPv4, then perhaps one of IPv6. */
+export interface PodEnd {
+  readonly pod: Namespace;
+  readonly device: string;
+  readonly addresses: readonly string[];
+}
+
 export interface NodeLab {
   readonly lab: Lab;
   readonly node: Namespace;
@@ -62,8 +69,9 @@ export function createNodeLab(wiring: Wiring): NodeLab {
   }
   const wire = (name: PodName): Namespace => {
     const pod = lab.namespace(name);
-    if (isFar(name)) wireByRoute(lab, node2, ["10.244.1.1", "fd00:244:1::1"], name, pod);
-    else if (wiring === "veth") wireByRoute(lab, node, gatewayAddress, name, pod);
+    const end = { pod, device: `v-${name}`, addresses: podAddress[name] };
+    if (isFar(name)) wireByRoute(lab, node2, ["10.244.1.1", "fd00:244:1::1"], end);
+    else if (wiring === "veth") wireByRoute(lab, node, gatewayAddress, end);
     else wireToBridge(lab, node, name, pod);
     return pod;
   };
@@ -84,7 +92,8 @@ export async function settleNode({ node, pods }: NodeLab): Promise<void> {
   }
 }
 
-function router(lab: Lab, name: string): Namespace {
+/** A namespace that forwards. */
+export function router(lab: Lab, name: string): Namespace {
   const namespace = lab.namespace(name);
   namespace.sysctl("net/ipv4/ip_forward", "1");
   namespace.sysctl("net/ipv6/conf/all/forwarding", "1");
@@ -110,10 +119,10 @@ function wireUplink(lab: Lab, node: Namespace, node2: Namespace): void {
 }
 
 /** Each cable ends in the same gateway address, and only the pod's own route says where it is. */
-function wireByRoute(lab: Lab, node: Namespace, gateway: Pair, name: PodName, pod: Namespace): void {
-  const device = `v-${name}`;
+export function wireByRoute(lab: Lab, node: Namespace, gateway: readonly string[], own: PodEnd): void {
+  const { pod, device, addresses } = own;
   lab.link(node, device, pod, "eth0");
-  podAddress[name].forEach((address, family) => {
+  addresses.forEach((address, family) => {
     const length = family === 0 ? 32 : 128;
     node.address(device, `${gateway[family]}/${length}`);
     pod.address("eth0", `${address}/${length}`);

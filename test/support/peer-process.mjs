@@ -84,6 +84,47 @@ const operations = {
       });
     });
   },
+  /** Accepts on these ports by TCP, and answers by UDP. */
+  async serve({ ports }) {
+    for (const port of ports) {
+      await new Promise((resolve, reject) => {
+        const server = createServer((socket) => socket.on("error", () => {}).resume());
+        servers.push(server);
+        server.on("error", reject).listen({ host: "::", port }, resolve);
+      });
+      await new Promise((resolve, reject) => {
+        const socket = createSocket("udp6");
+        servers.push(socket);
+        socket.on("message", (data, from) => socket.send(data, from.port, from.address, () => {}));
+        socket.on("error", reject).bind(port, "::", resolve);
+      });
+    }
+    return {};
+  },
+  /** Tries all of them at once: `open`, a system's code or `timeout`, in order. */
+  async probe({ targets, timeoutMs }) {
+    const one = ({ protocol, host, port }) =>
+      new Promise((resolve) => {
+        const isTcp = protocol === "TCP";
+        const socket = isTcp ? connect({ host, port }) : createSocket(host.includes(":") ? "udp6" : "udp4");
+        const end = (result) => {
+          clearTimeout(timer);
+          if (isTcp) socket.destroy();
+          else if (socket.isOpen !== false) socket.close();
+          socket.isOpen = false;
+          resolve(result);
+        };
+        const timer = setTimeout(end, timeoutMs, "timeout");
+        socket.on("error", (error) => end(error.code));
+        if (isTcp) {
+          socket.on("connect", () => end("open"));
+          return;
+        }
+        socket.on("message", () => end("open"));
+        socket.connect(port, host, (error) => (error ? end(error.code) : socket.send("probe")));
+      });
+    return { results: await Promise.all(targets.map(one)) };
+  },
   /** A UDP socket that is connected to one peer, or waits for anyone when `port` is absent. */
   openUdp({ family, localHost, localPort, host, port }) {
     return new Promise((resolve) => {

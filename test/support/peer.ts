@@ -7,6 +7,7 @@ interface Answer {
   readonly conversation?: number;
   readonly localPort?: number;
   readonly text?: string;
+  readonly results?: readonly string[];
   /** `timeout`, `closed`, or the system's code (`ECONNRESET`, `ECONNREFUSED`). */
   readonly error?: string;
 }
@@ -35,6 +36,12 @@ export class Conversation {
   async close(): Promise<void> {
     await this.#peer.ask("close", { conversation: this.number });
   }
+}
+
+export interface Target {
+  readonly protocol: "TCP" | "UDP";
+  readonly host: string;
+  readonly port: number;
 }
 
 export class Peer {
@@ -84,6 +91,16 @@ export class Peer {
     const client = await this.connectTcp(host, port);
     if (typeof client === "string") throw new Error(`connect to ${host}:${port}: ${client}`);
     return { client, server: await server.accept(port, client.localPort) };
+  }
+
+  /** Accepts on these ports by TCP, and answers by UDP. */
+  async serve(ports: readonly number[]): Promise<void> {
+    await this.#must("serve", { ports });
+  }
+
+  /** Tries all of them at once: for each `open` or why not. A target must `serve`. */
+  async probe(targets: readonly Target[], timeoutMs: number): Promise<readonly string[]> {
+    return (await this.#must("probe", { targets, timeoutMs })).results ?? [];
   }
 
   async openUdp(options: { family?: 4 | 6; localPort?: number; host?: string; port?: number }): Promise<Conversation> {
