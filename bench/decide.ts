@@ -26,7 +26,7 @@ import { changeFromNothing } from "../src/model/inventory-change.ts";
 import { defaultKnobs } from "../src/model/knobs.ts";
 import { defaultMarkLayout, markStates } from "../src/model/mark.ts";
 import type { Address, Family } from "../src/net/address.ts";
-import { loadInventory } from "../src/sources/files/load.ts";
+import { loadInventory } from "../src/sources/load-inventory.ts";
 import { slotFlags, slotLayout } from "../test/datapath/slot.ts";
 
 const ROTATIONS = 21;
@@ -90,7 +90,7 @@ async function measure(policies: number, endpoints: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "verdictd-decide-"));
   try {
     writeDataset(directory, { policies, endpoints, kinds: "all", layout: "spread" });
-    const { inventory } = await loadInventory([directory]);
+    const { inventory } = await loadInventory({ directories: [directory] });
     const { patches } = new Compiler(defaultKnobs).update([changeFromNothing(inventory)]);
     const traffic = { "16 pairs": pairsOf(inventory, 16), "4,096 pairs": pairsOf(inventory, 4096) };
     for (const [name, pairs] of Object.entries({ ...traffic, strangers: strangersOf(inventory) })) {

@@ -18,6 +18,7 @@ import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
 import { type Probe, probeKernel } from "../kernel/probe.ts";
+import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
@@ -32,7 +33,7 @@ import { type MetricSources, readMetrics } from "./metric-values.ts";
 import type { AgentOptions } from "./options.ts";
 import { OwnersMemory } from "./owners-memory.ts";
 import { PolicyThread } from "./policy/policy-thread.ts";
-import type { PolicyUpdate } from "./policy/protocol.ts";
+import type { InventoryReport, PolicyUpdate } from "./policy/protocol.ts";
 import { RulesGuard } from "./rules-guard.ts";
 
 /** What `run` prints, one JSON line each. */
@@ -78,6 +79,10 @@ export class Agent {
   #http: HttpServer | null = null;
   #enforcement: Enforcement | null = null;
   #isStopping = false;
+  /** For the policies to be read for the first time. */
+  #isWaiting = false;
+  /** Null where there's no API server, or nothing is known of it yet. */
+  #cluster: ApiStatus | null = null;
   /** An earlier run's rules were in the kernel when this one came. */
   #hadRules = false;
 
@@ -85,7 +90,7 @@ export class Agent {
     this.#options = options;
     this.#log = log;
     this.#listeners = listeners;
-    this.#input = new InputReport(options.directories, options.nodeName, log);
+    this.#input = new InputReport(options, log);
     this.#counters = Array.from({ length: options.workers }, () => new Counters());
     this.#latencyWindow = options.knpMetrics ? new LatencyWindow() : null;
   }
@@ -107,18 +112,15 @@ export class Agent {
   async #start(): Promise<void> {
     const { knobs, mark, queue, queueLength, workers } = this.#options;
     const policy = this.#startPolicy();
-    const { update, report, errors, problems, readMs } = await policy.loaded();
-    if (update === null) throw new ConfigurationError([...errors.map(describeFileError), ...problems]);
-    // A VPC that isn't there would leave everything unfiltered.
-    const unknown = report.findings.filter(({ code }) => code === "unknown-vpc");
-    if (unknown.length > 0)
-      throw new ConfigurationError(unknown.map(({ path, message }) => `--vpc ${path}: ${message}`));
+    // A server may keep us waiting: whoever asks meanwhile is told so, and what this machine lacks is told first.
+    if (this.#options.cluster === null) await this.#firstPolicies(policy);
     const addon = loadAddon();
     const probe = await probeKernel(addon);
     if (probe.problems.length > 0) throw missing(probe);
     this.#lock = await NamespaceLock.acquire();
     // What can fail without the kernel comes before it's touched.
     await this.#listen();
+    const { update, report, readMs } = await this.#firstPolicies(policy);
 
     this.#input.enforced(report);
     this.#datapath = this.#startDatapath(update);
@@ -174,6 +176,19 @@ export class Agent {
     );
   }
 
+  /** Throws ConfigurationError for policies that can't be used. */
+  async #firstPolicies(policy: PolicyThread): Promise<UsablePolicies> {
+    this.#isWaiting = true;
+    const { update, report, errors, problems, readMs } = await policy.loaded();
+    this.#isWaiting = false;
+    if (update === null) throw new ConfigurationError([...errors.map(describeFileError), ...problems]);
+    // A VPC that isn't there would leave everything unfiltered.
+    const unknown = report.findings.filter(({ code }) => code === "unknown-vpc");
+    if (unknown.length > 0)
+      throw new ConfigurationError(unknown.map(({ path, message }) => `--vpc ${path}: ${message}`));
+    return { update, report, readMs };
+  }
+
   async #listen(): Promise<void> {
     if (this.#options.listen === null) return;
     const metrics = new Metrics(() => readMetrics(this.#metricSources()), this.#options.knpMetrics);
@@ -196,13 +211,18 @@ export class Agent {
       epoch: this.#enforcement?.epoch ?? 0,
       inventoryStale: this.#input.staleReasons.length > 0,
       reasons: !isRunning
-        ? [notEnforcing]
+        ? [notEnforcing, ...this.#input.staleReasons]
         : isDamaged
           ? [rulesAreGone]
           : isSilent
             ? [workerHangs]
             : this.#input.staleReasons,
     };
+  }
+
+  /** A start that waits for its policies rejects; any other goes on. */
+  async cancelWaiting(): Promise<void> {
+    if (this.#isWaiting) await this.#policy?.stop();
   }
 
   /** A clean stop; `onStop` says whether the rules stay. May be called twice. */
@@ -253,13 +273,16 @@ export class Agent {
   }
 
   #startPolicy(): PolicyThread {
-    const { directories, vpcs, nodeName, knobs, modules } = this.#options;
+    const { directories, vpcs, cluster, nodeName, knobs, modules } = this.#options;
     this.#policy = new PolicyThread(
-      { directories, vpcs, nodeName, knobs, modules: modules.map(({ path }) => path) },
+      { directories, vpcs, cluster, nodeName, knobs, modules: modules.map(({ path }) => path) },
       {
         onUpdate: (update) => this.#enforcement?.apply(update),
         onReport: (report) => this.#input.enforced(report),
-        onErrors: (errors) => this.#input.read(errors),
+        onStale: (reasons) => this.#input.noteStale(reasons),
+        onClusterStatus: (status) => {
+          this.#cluster = status;
+        },
         onFailure: (failure) => this.#onFailure(failure),
         onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
       },
@@ -304,10 +327,17 @@ export class Agent {
       epoch: this.#enforcement?.epoch ?? 0,
       report: this.#input.report,
       isStale: this.#input.staleReasons.length > 0,
+      cluster: this.#cluster,
       queue: this.#options.queue,
       latencyWindow: this.#latencyWindow,
     };
   }
+}
+
+interface UsablePolicies {
+  readonly update: PolicyUpdate;
+  readonly report: InventoryReport;
+  readonly readMs: number;
 }
 
 const notEnforcing = "enforcement isn't in the kernel";

@@ -3,35 +3,34 @@ import { formatFinding } from "../model/finding.ts";
 import type { FileError } from "../sources/files/file-error.ts";
 import type { Cni } from "../sources/kubernetes/cni/cni-detector.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { AgentOptions } from "./options.ts";
 import type { InventoryReport } from "./policy/protocol.ts";
 
 export class InputReport {
-  readonly #directories: readonly string[];
-  readonly #nodeName: string | null;
+  readonly #options: Pick<AgentOptions, "directories" | "cluster" | "nodeName">;
   readonly #log: Logger;
   #staleReasons: readonly string[] = [];
   #report: InventoryReport | null = null;
-  /** Said once, until it's something else. */
-  #saidOfNobody: string | null = null;
+  /** What was said of the last report: said once, for as long as it's so. */
+  #logged: ReadonlySet<string> = new Set();
   #toldCnis = "";
 
-  constructor(directories: readonly string[], nodeName: string | null, log: Logger) {
-    this.#directories = directories;
-    this.#nodeName = nodeName;
+  constructor(options: Pick<AgentOptions, "directories" | "cluster" | "nodeName">, log: Logger) {
+    this.#options = options;
     this.#log = log;
   }
 
-  /** Why the inventory in force is older than the files; empty where it isn't. */
+  /** Why the inventory in force is older than what the files or the cluster say; empty where it isn't. */
   get staleReasons(): readonly string[] {
     return this.#staleReasons;
   }
 
-  /** The files were read again; true where they can be used. */
-  read(errors: readonly FileError[]): boolean {
-    if (errors.length === 0 && this.#staleReasons.length > 0) this.#log.info("all files can be read again");
-    this.#staleReasons = errors.map(describeFileError);
-    for (const reason of this.#staleReasons) this.#log.error({ reason }, "the inventory in force stays");
-    return errors.length === 0;
+  /** Why what is known may be older than what there is; empty where it isn't. */
+  noteStale(reasons: readonly string[]): void {
+    if (reasons.length === 0 && this.#staleReasons.length > 0) this.#log.info("all policies can be read again");
+    const what = this.#report === null ? "waiting for the policies" : "the inventory in force stays";
+    for (const reason of reasons) if (!this.#staleReasons.includes(reason)) this.#log.error({ reason }, what);
+    this.#staleReasons = reasons;
   }
 
   /** What there is to be said of the inventory in force; null before there is one. */
@@ -42,20 +41,29 @@ export class InputReport {
   /** An inventory is enforced, or about to be. */
   enforced(report: InventoryReport): void {
     this.#report = report;
+    const texts = new Set<string>();
     for (const finding of report.findings) {
-      this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, formatFinding(finding));
+      const text = formatFinding(finding);
+      texts.add(text);
+      if (this.#logged.has(text)) continue;
+      this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, text);
     }
     this.#tellCnis(report.cnis);
-    const said = this.#saidOfNobody;
-    this.#saidOfNobody = report.managed !== 0 ? null : !report.holdsPolicies ? noPolicies : this.#nobodyToApplyTo;
-    if (this.#saidOfNobody === null || this.#saidOfNobody === said) return;
-    // A node without such pods is nothing unusual.
-    const level = this.#saidOfNobody === nobodyOfNode ? "info" : "warn";
-    this.#log[level]({ directories: this.#directories, nodeName: this.#nodeName ?? undefined }, this.#saidOfNobody);
+    const text = report.managed === 0 ? this.#whyNobody(report) : null;
+    if (text !== null) {
+      texts.add(text);
+      const { directories, nodeName } = this.#options;
+      // A node without such pods is nothing unusual.
+      const level = nodeName === null ? "warn" : "info";
+      if (!this.#logged.has(text)) this.#log[level]({ directories, nodeName: nodeName ?? undefined }, text);
+    }
+    this.#logged = texts;
   }
 
-  get #nobodyToApplyTo(): string {
-    return this.#nodeName === null ? nobodyToApplyTo : nobodyOfNode;
+  #whyNobody({ holdsPolicies }: InventoryReport): string {
+    const { cluster, nodeName } = this.#options;
+    if (!holdsPolicies) return cluster === null ? noPolicies : noClusterPolicies;
+    return nodeName === null ? nobodyToApplyTo : nobodyOfNode;
   }
 
   /** Once, and again where it's different. */
@@ -83,6 +91,7 @@ export function describeFileError(error: FileError): string {
 const noPolicies =
   "there is no policy in these directories, so nothing is judged and every packet passes: put describe-* output or " +
   "Kubernetes objects there, which is noticed, or name other directories with --dir";
+const noClusterPolicies = "there is no policy in the cluster, so nothing is judged and every packet passes";
 const nobodyToApplyTo =
   "the policies in these directories apply to no address, so nothing is judged and every packet passes: if " +
   "instances (describe-instances) or pods (kubectl get pods -A -o yaml) are missing there, add them, which is noticed";

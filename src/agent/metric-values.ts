@@ -7,6 +7,7 @@ import { type LatencyHistogram, latencyBoundsMicroseconds } from "../datapath/la
 import type { LatencyWindow } from "../datapath/latency-window.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Finding } from "../model/finding.ts";
+import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
 import type { MetricValues } from "../telemetry/metrics.ts";
 import { parseQueueStatistics, type QueueStatistics } from "../telemetry/queue-statistics.ts";
 import type { InventoryReport } from "./policy/protocol.ts";
@@ -26,6 +27,8 @@ export interface MetricSources {
   readonly epoch: number;
   readonly report: InventoryReport | null;
   readonly isStale: boolean;
+  /** Null: there is no API server, or it hasn't been asked yet. */
+  readonly cluster: ApiStatus | null;
   readonly queue: number;
   /** Null: nobody wants recent quantiles. */
   readonly latencyWindow: LatencyWindow | null;
@@ -62,6 +65,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
     inventorySizes: snakeCase(report?.sizes ?? {}),
     cnis: (report?.cnis ?? []).map(({ name, enforces }) => ({ cni: name, enforces: String(enforces ?? "unknown") })),
     findings: countFindings(report?.findings ?? []),
+    cluster: sources.cluster?.kinds ?? [],
     kernelRules: Object.fromEntries(Object.entries(rules).map(([rule, { packets }]) => [rule, packets])),
   };
 }

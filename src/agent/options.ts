@@ -1,11 +1,14 @@
 /** Everything `run` can be told, checked before anything is started. */
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
+import type { ClusterOptions } from "../sources/kubernetes/api/cluster-access.ts";
 import type { LoadedModule } from "../sources/modules/load-modules.ts";
 import type { ListenAddress } from "../telemetry/http-server.ts";
 
 export interface AgentOptions {
   readonly directories: readonly string[];
+  /** The API server that is listed and watched; null: none. */
+  readonly cluster: ClusterOptions | null;
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */

@@ -2,7 +2,8 @@
 import { Command } from "commander";
 import { lint } from "../engine/lint/lint.ts";
 import { type Finding, formatFinding } from "../model/finding.ts";
-import { loadInventory } from "../sources/files/load.ts";
+import { loadInventory } from "../sources/load-inventory.ts";
+import { clusterFlags, readCluster } from "./cluster-flags.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
@@ -18,6 +19,9 @@ export function checkCommand(streams: OfflineStreams = process): Command {
   return new Command("check")
     .description("what is wrong with policies, or legal and probably not meant: all of it at once")
     .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(clusterFlags.kubernetes)
+    .addOption(clusterFlags.kubeconfig)
+    .addOption(clusterFlags.context)
     .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
     .addOption(repeatable("--set <knob=value>", "a knob of README.md"))
     .option("--json", "one line of JSON for each finding")
@@ -28,7 +32,7 @@ async function check(flags: CheckFlags, { stdout }: OfflineStreams): Promise<voi
   const problems: string[] = [];
   const judges = await readJudges(flags, problems);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
-  const { inventory, errors } = await loadInventory(flags.dir);
+  const { inventory, errors } = await loadInventory({ directories: flags.dir, cluster: readCluster(flags) });
   const unreadable = errors.map(({ file, message }): Finding => {
     return { severity: "error", code: "unreadable-file", rule: null, file, path: "", message };
   });

@@ -5,7 +5,7 @@ import { type DiffSide, diffInventories, type InventoryDiff } from "../engine/di
 import { renderDiffJson, renderDiffText } from "../engine/diff/render-diff.ts";
 import { TooManyFlows } from "../engine/matrix/matrix.ts";
 import { EndpointNames } from "../engine/render-explain-names.ts";
-import { loadInventory } from "../sources/files/load.ts";
+import { loadInventory } from "../sources/load-inventory.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
@@ -58,7 +58,7 @@ async function diff(
 
 /** What is wrong with the two is no matter of the difference: `check` tells it. Throws CliExit 2. */
 async function loadSide(directory: string, judges: Judges, stderr: Writable): Promise<DiffSide> {
-  const { inventory, errors } = await loadInventory([directory]);
+  const { inventory, errors } = await loadInventory({ directories: [directory] });
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
   const { length } = inventory.findings;
   if (length > 0)

@@ -8,7 +8,8 @@ import { Command, Option } from "commander";
 import type { FlowError } from "../engine/flow-request.ts";
 import { formatFinding } from "../model/finding.ts";
 import { hasPorts, isIcmp, parseProtocol } from "../net/protocol.ts";
-import { loadInventory } from "../sources/files/load.ts";
+import { loadInventory } from "../sources/load-inventory.ts";
+import { clusterFlags, readCluster } from "./cluster-flags.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
@@ -65,6 +66,9 @@ export function explainCommand(streams: ExplainStreams = process): Command {
   return new Command("explain")
     .description("the verdict of a flow, who decided it and why; or of many flows")
     .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(clusterFlags.kubernetes)
+    .addOption(clusterFlags.kubeconfig)
+    .addOption(clusterFlags.context)
     .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
     .option("--from <endpoint>", "source: an address, i-…, eni-…, namespace/name or Kind:namespace/name")
     .option("--to <endpoint>", "destination, named the same way")
@@ -85,7 +89,11 @@ export function explainCommand(streams: ExplainStreams = process): Command {
 
 async function explain(flags: ExplainFlags, { stdin, stdout, stderr }: ExplainStreams): Promise<void> {
   const judges = await checkFlags(flags);
-  const { inventory, errors } = await loadInventory(flags.dir, flags.vpc);
+  const { inventory, errors } = await loadInventory({
+    directories: flags.dir,
+    vpcs: flags.vpc ?? [],
+    cluster: readCluster(flags),
+  });
   for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
 

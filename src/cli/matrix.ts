@@ -7,6 +7,7 @@ import { maxHtmlCells, renderMatrixHtml } from "../engine/matrix/render-matrix-h
 import { renderMatrixJson } from "../engine/matrix/render-matrix-json.ts";
 import { renderMatrixText } from "../engine/matrix/render-matrix-text.ts";
 import { EndpointNames } from "../engine/render-explain-names.ts";
+import { clusterFlags, readCluster } from "./cluster-flags.ts";
 import { styleFor } from "./demo/style.ts";
 import { CliExit } from "./exit.ts";
 import { ChunkedOutput } from "./explain/chunked-output.ts";
@@ -31,6 +32,9 @@ export function matrixCommand(streams: OfflineStreams = process): Command {
   return new Command("matrix")
     .description("who reaches whom, and who closes the rest: a table, JSON or a page")
     .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML"))
+    .addOption(clusterFlags.kubernetes)
+    .addOption(clusterFlags.kubeconfig)
+    .addOption(clusterFlags.context)
     .addOption(repeatable("--protocol <protocol>", "only this protocol"))
     .addOption(repeatable("--port <port>", "only this port, instead of all that policies and pods mention"))
     .addOption(repeatable("--evaluator <module>", "your own evaluator, a JavaScript module"))
@@ -45,7 +49,7 @@ async function matrix(flags: MatrixFlags, { stdout, stderr }: OfflineStreams): P
   const judges = await readJudges(flags, problems);
   const services = readServices(flags.protocol, flags.port, problems);
   if (problems.length > 0) throw new CliExit(2, problems.join("\n"));
-  const inventory = await loadOffline(flags.dir, stderr);
+  const inventory = await loadOffline({ directories: flags.dir, cluster: readCluster(flags) }, stderr);
   const program = compileOffline(inventory, judges);
   let built: Matrix;
   try {

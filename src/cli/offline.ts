@@ -5,11 +5,12 @@ import type { Program } from "../engine/program.ts";
 import { formatFinding } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import { type Knobs, parseKnobs } from "../model/knobs.ts";
-import { loadInventory } from "../sources/files/load.ts";
+import { type LoadOptions, loadInventory } from "../sources/load-inventory.ts";
 import { checkModules, type LoadedModule, loadModules } from "../sources/modules/load-modules.ts";
+import { type ClusterFlags, readCluster } from "./cluster-flags.ts";
 import { CliExit } from "./exit.ts";
 
-export interface PolicyFlags {
+export interface PolicyFlags extends ClusterFlags {
   readonly dir: readonly string[];
   readonly set: readonly string[];
   readonly evaluator: readonly string[];
@@ -25,9 +26,10 @@ export interface Judges {
 export async function readJudges(flags: PolicyFlags, problems: string[]): Promise<Judges> {
   const { knobs, issues } = parseKnobs(flags.set);
   problems.push(...issues.map(({ text, message }) => `--set ${text}: ${message}`));
-  if (flags.dir.length === 0 && flags.evaluator.length === 0) {
+  if (flags.dir.length === 0 && flags.evaluator.length === 0 && readCluster(flags) === null) {
     problems.push(
-      "--dir: name at least one directory of policies, such as --dir examples/vpc, or an --evaluator of your own",
+      "--dir: name at least one directory of policies, such as --dir examples/vpc; or a cluster with --kubernetes, or an " +
+        "--evaluator of your own",
     );
   }
   return { knobs, modules: await loadModules(flags.evaluator, problems) };
@@ -41,8 +43,8 @@ export function compileOffline(inventory: Inventory, { knobs, modules }: Judges)
 }
 
 /** Findings go to `stderr`. Throws CliExit 2 for what can't be read. */
-export async function loadOffline(directories: readonly string[], stderr: Writable): Promise<Inventory> {
-  const { inventory, errors } = await loadInventory(directories);
+export async function loadOffline(source: LoadOptions, stderr: Writable): Promise<Inventory> {
+  const { inventory, errors } = await loadInventory(source);
   for (const finding of inventory.findings) stderr.write(`${formatFinding(finding)}\n`);
   if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
   return inventory;

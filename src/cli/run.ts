@@ -7,12 +7,13 @@ import type { AgentOptions } from "../agent/options.ts";
 import { KernelError } from "../kernel/error.ts";
 import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
+import { type ClusterFlags, clusterFlags, readCluster } from "./cluster-flags.ts";
 import { CliExit } from "./exit.ts";
 import { MARK_MASK_DEFAULT, MARK_MASK_HELP, parseMarkMask } from "./mark-mask.ts";
 import { readJudges } from "./offline.ts";
 import { repeatable } from "./repeatable.ts";
 
-interface RunFlags {
+interface RunFlags extends ClusterFlags {
   readonly dir: readonly string[];
   readonly vpc?: readonly string[];
   readonly nodeName?: string;
@@ -40,8 +41,11 @@ function defaultWorkers(): number {
 
 export function runCommand(): Command {
   return new Command("run")
-    .description("enforce the policies of a directory until SIGTERM (needs CAP_NET_ADMIN)")
+    .description("enforce the policies of directories or of a cluster until SIGTERM (needs CAP_NET_ADMIN)")
     .addOption(repeatable("--dir <dir>", "directory of AWS JSON and Kubernetes YAML, watched for changes"))
+    .addOption(clusterFlags.kubernetes)
+    .addOption(clusterFlags.kubeconfig)
+    .addOption(clusterFlags.context)
     .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
     .option("--node-name <name>", "of Kubernetes, enforce for the pods of this node alone, which is this machine")
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
@@ -91,7 +95,9 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (flags.listen !== "none" && listen === null) {
     problems.push(`--listen ${flags.listen}: HOST:PORT, such as 127.0.0.1:9472 or [::1]:9472, or none`);
   }
-  const nodeName = flags.nodeName ?? null;
+  const cluster = readCluster(flags);
+  // Where the manifests of a node's agent put it.
+  const nodeName = flags.nodeName ?? (cluster === null ? null : process.env.NODE_NAME || null);
   if (nodeName !== null && !nodeNamePattern.test(nodeName)) {
     problems.push(`--node-name ${JSON.stringify(nodeName)}: the name of a Node, as spec.nodeName of its pods has it`);
   }
@@ -100,6 +106,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (problems.length > 0 || typeof mark === "string") throw new CliExit(2, problems.join("\n"));
   return {
     directories: flags.dir,
+    cluster,
     vpcs: flags.vpc ?? [],
     nodeName,
     queue,
@@ -127,9 +134,16 @@ async function run(options: AgentOptions, level: LogLevel): Promise<void> {
     onFatal: (error, areRulesInForce) =>
       end(`${error.message}; ${areRulesInForce ? "the rules stay, and bypass applies" : rulesAreGone}`),
   });
+  let isEnding = false;
+  // A start that waits for a server waits no more.
+  void ended.then(async () => {
+    isEnding = true;
+    await agent.cancelWaiting();
+  });
   try {
     await agent.start();
   } catch (error) {
+    if (isEnding) return;
     if (error instanceof ConfigurationError) throw new CliExit(2, error.message);
     if (isKernelError(error)) throw new CliExit(3, error.message);
     if (error instanceof ListenError) throw new CliExit(2, `--listen ${error.message}`);

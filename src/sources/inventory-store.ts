@@ -4,13 +4,14 @@
  * they were set, but for the numbers of pods without an address. Pure.
  */
 import { type Ec2Inventory, emptyEc2 } from "../model/ec2.ts";
-import type { Finding } from "../model/finding.ts";
+import type { Finding, Origin } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { InventoryChange } from "../model/inventory-change.ts";
 import type { KubernetesInventory } from "../model/kubernetes.ts";
 import { assembleEc2, type Ec2Part } from "./ec2/convert.ts";
 import type { FileParts } from "./file-parts.ts";
 import { KubernetesStore } from "./kubernetes/kubernetes-store.ts";
+import type { KubernetesParts } from "./kubernetes/parts.ts";
 import { saysTheSame } from "./same.ts";
 
 export type InventorySizes = Readonly<Record<keyof Ec2Inventory | keyof KubernetesInventory, number>>;
@@ -23,6 +24,8 @@ export class InventoryStore {
   #ec2: { readonly inventory: Ec2Inventory; readonly findings: readonly Finding[] } | null = null;
   #committedEc2 = emptyEc2;
   readonly #fileFindings = new Map<string, readonly Finding[]>();
+  /** By name of the object. */
+  readonly #objectFindings = new Map<string, readonly Finding[]>();
   #findings: readonly Finding[] | null = null;
 
   /** `vpcIds`: of EC2, these VPCs alone; all where there are none. */
@@ -38,6 +41,32 @@ export class InventoryStore {
     put(this.#ec2Parts, file, ec2);
     put(this.#fileFindings, file, findings);
     this.#findings = null;
+  }
+
+  /** One Kubernetes object of a source without files, and what is wrong with it; the same name takes its place. */
+  putObject(origin: Origin, parts: KubernetesParts, findings: readonly Finding[]): void {
+    this.#kubernetes.put(parts);
+    this.#setObjectFindings(origin, findings);
+  }
+
+  removeObject(list: keyof KubernetesParts, origin: Origin): void {
+    this.#kubernetes.remove(list, origin);
+    this.#setObjectFindings(origin, []);
+  }
+
+  /** Names of objects that `putObject` made, of one source. Looks at all objects of the list. */
+  objectNames(list: keyof KubernetesParts, file: string): Generator<string> {
+    return this.#kubernetes.namesOf(list, file);
+  }
+
+  hasNode(name: string): boolean {
+    return this.#kubernetes.hasNode(name);
+  }
+
+  #setObjectFindings({ name }: Origin, findings: readonly Finding[]): void {
+    // What relates objects to each other is found anew anyway.
+    this.#findings = null;
+    put(this.#objectFindings, name, findings);
   }
 
   /** Since the commit before; the first one is from the empty inventory. */
@@ -77,7 +106,11 @@ export class InventoryStore {
   findings(): readonly Finding[] {
     if (this.#findings) return this.#findings;
     const files = [...this.#fileFindings].sort(([a], [b]) => compareText(a, b));
-    const findings = [...files.flatMap(([, some]) => some), ...this.#assembledEc2().findings];
+    const findings = [
+      ...files.flatMap(([, some]) => some),
+      ...[...this.#objectFindings.values()].flat(),
+      ...this.#assembledEc2().findings,
+    ];
     this.#kubernetes.reportAll((finding) => findings.push(finding));
     findings.sort((a, b) => compareText(a.file, b.file) || compareText(a.path, b.path));
     this.#findings = findings;

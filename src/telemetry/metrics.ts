@@ -39,6 +39,18 @@ export interface MetricValues {
   readonly cnis: readonly { readonly cni: string; readonly enforces: string }[];
   /** Packets by what the kernel's own rules did with them: bypassed, queued, denied, unjudged. */
   readonly kernelRules: Readonly<Record<string, number>>;
+  /** Of the cluster's API, by kind of object; empty where there is none. */
+  readonly cluster: readonly ClusterKindValues[];
+}
+
+export interface ClusterKindValues {
+  readonly kind: string;
+  readonly isSynced: boolean;
+  readonly behindSeconds: number;
+  readonly lists: number;
+  readonly watches: number;
+  readonly events: number;
+  readonly failures: number;
 }
 
 /** Names and help texts; the README's table of metrics is checked against this list. */
@@ -57,10 +69,16 @@ export const metricHelp = {
   verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
   verdictd_ready: "1 while enforcement is in the kernel, as /readyz says",
   verdictd_epoch: "Number of the program in force",
-  verdictd_inventory_stale: "1 while the files can't be read and an older inventory is in force",
+  verdictd_inventory_stale: "1 while files or the API server can't be read and an older inventory is in force",
   verdictd_inventory_resources: "Resources in the inventory in force, by kind",
   verdictd_inventory_findings: "What is wrong with the inventory in force, by code and severity",
   verdictd_cni_info: "Network plugins of the cluster, and whether they enforce NetworkPolicy too",
+  verdictd_kubernetes_synced: "1 once all objects of a kind were listed, by kind",
+  verdictd_kubernetes_behind_seconds: "For so long the API server hasn't told of a kind of object; 0: it does",
+  verdictd_kubernetes_lists_total: "Lists that the API server was asked for, by kind",
+  verdictd_kubernetes_watches_total: "Watches that the API server was asked for, by kind",
+  verdictd_kubernetes_events_total: "Objects that watches told of, by kind",
+  verdictd_kubernetes_failures_total: "Lists and watches that failed, by kind",
 } as const;
 export type MetricName = keyof typeof metricHelp;
 
@@ -94,6 +112,12 @@ export class Metrics {
     this.#gauge("verdictd_inventory_resources", ["kind"]);
     this.#gauge("verdictd_inventory_findings", ["code", "severity"]);
     this.#gauge("verdictd_cni_info", ["cni", "enforces"]);
+    this.#gauge("verdictd_kubernetes_synced", ["kind"]);
+    this.#gauge("verdictd_kubernetes_behind_seconds", ["kind"]);
+    this.#counter("verdictd_kubernetes_lists_total", ["kind"]);
+    this.#counter("verdictd_kubernetes_watches_total", ["kind"]);
+    this.#counter("verdictd_kubernetes_events_total", ["kind"]);
+    this.#counter("verdictd_kubernetes_failures_total", ["kind"]);
     this.#knp = hasKnpNames ? new KnpMetrics(this.registry) : null;
   }
 
@@ -130,6 +154,14 @@ export class Metrics {
     }
     for (const { count, ...labels } of values.findings) this.#set("verdictd_inventory_findings", labels, count);
     for (const labels of values.cnis) this.#set("verdictd_cni_info", labels, 1);
+    for (const { kind, ...value } of values.cluster) {
+      this.#set("verdictd_kubernetes_synced", { kind }, value.isSynced ? 1 : 0);
+      this.#set("verdictd_kubernetes_behind_seconds", { kind }, value.behindSeconds);
+      this.#count("verdictd_kubernetes_lists_total", { kind }, value.lists);
+      this.#count("verdictd_kubernetes_watches_total", { kind }, value.watches);
+      this.#count("verdictd_kubernetes_events_total", { kind }, value.events);
+      this.#count("verdictd_kubernetes_failures_total", { kind }, value.failures);
+    }
     return this.registry.metrics();
   }
 

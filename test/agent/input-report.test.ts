@@ -21,7 +21,7 @@ const flannel: Cni = { name: "flannel", enforces: false, switchOff: null };
 const unknown: Cni = { name: "unknown", enforces: null, switchOff: null };
 
 test("another engine is told once, and again only when it's another", () => {
-  const report = new InputReport([], null, log);
+  const report = new InputReport({ directories: [], cluster: null, nodeName: null }, log);
   const told = (...cnis: Cni[]): string[] => {
     lines.length = 0;
     report.enforced(reportOf(...cnis));

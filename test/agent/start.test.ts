@@ -94,7 +94,7 @@ describe.skipIf(skipReason !== null)("a start", () => {
     policy.delete("more.json");
     await engine.reaches(
       "the files to be readable",
-      () => engine?.stderr.includes("all files can be read again") === true,
+      () => engine?.stderr.includes("all policies can be read again") === true,
     );
     await engine.applies(() =>
       policy.write(

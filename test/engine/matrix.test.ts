@@ -14,7 +14,7 @@ import { EndpointNames } from "../../src/engine/render-explain-names.ts";
 import type { Inventory } from "../../src/model/inventory.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { Protocol } from "../../src/net/protocol.ts";
-import { loadInventory } from "../../src/sources/files/load.ts";
+import { loadInventory } from "../../src/sources/load-inventory.ts";
 import {
   allEgress,
   describeInstances,
@@ -93,7 +93,7 @@ const cluster = [
 
 describe("every flow as the pipeline decides it", () => {
   test.each<[string, () => Promise<Inventory>]>([
-    ["the examples", async () => (await loadInventory(["examples"])).inventory],
+    ["the examples", async () => (await loadInventory({ directories: ["examples"] })).inventory],
     ["a VPC", async () => inventoryOf(shop)],
     ["a cluster in a VPC", async () => inventoryOf([...shop, ...cluster])],
   ])("%s", async (_, load) => {

@@ -18,4 +18,5 @@ export const someMetricValues: MetricValues = {
   findings: [{ code: "bad-cidr", severity: "error", count: 1 }],
   cnis: [{ cni: "kindnet", enforces: "true" }],
   kernelRules: { bypassed: 11 },
+  cluster: [{ kind: "Pod", isSynced: true, behindSeconds: 1.5, lists: 2, watches: 3, events: 40, failures: 1 }],
 };

@@ -8,11 +8,11 @@ import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import { type Address, addressKey } from "../../net/address.ts";
-import type { Loaded } from "../../sources/files/loaded.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
+import type { SourceChange } from "./policy-sources.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
 
 /** How long after the last change the inventory is looked over as a whole. */
@@ -44,7 +44,7 @@ export class PolicyFeed {
   #hostAddresses = "";
   #waiting: InventoryChange[] = [];
   #isApplying = true;
-  #hasErrors = false;
+  #reasons = "";
   #hasBegun = false;
   #reportTimer: NodeJS.Timeout | null = null;
 
@@ -61,10 +61,11 @@ export class PolicyFeed {
     this.#say = say;
   }
 
-  /** The files were looked at again. */
-  onChange({ change, errors }: Pick<Loaded, "change" | "errors">): void {
-    if (errors.length > 0 || this.#hasErrors) this.#say({ kind: "errors", errors });
-    this.#hasErrors = errors.length > 0;
+  /** The sources were looked at again. */
+  onChange({ change, reasons }: SourceChange): void {
+    if (reasons.join("\n") !== this.#reasons) this.#say({ kind: "stale", reasons });
+    this.#reasons = reasons.join("\n");
+    if (change === null) return;
     this.add(change);
     this.#give();
     this.#reportSoon();

@@ -1,14 +1,16 @@
 /** The agent's handle on the thread that reads and compiles policies, so that neither holds up the agent or a packet. */
 import { Worker } from "node:worker_threads";
 import type { EvaluatorFailure } from "../../datapath/failure-report.ts";
-import type { FileError } from "../../sources/files/file-error.ts";
+import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
 import type { InventoryReport, PolicyMessage, PolicyOptions, PolicyRequest, PolicyUpdate } from "./protocol.ts";
 
 export interface PolicyListeners {
   /** The next update comes after `applied`. */
   readonly onUpdate: (update: PolicyUpdate) => void;
   readonly onReport: (report: InventoryReport) => void;
-  readonly onErrors: (errors: readonly FileError[]) => void;
+  /** Why the inventory in force may be older than what there is, or why there is none yet; empty: it's current. */
+  readonly onStale: (reasons: readonly string[]) => void;
+  readonly onClusterStatus: (status: ApiStatus) => void;
   /** A user's evaluator threw while it was made. */
   readonly onFailure: (failure: EvaluatorFailure) => void;
   /** The thread is gone: policies no longer follow the files. */
@@ -37,11 +39,9 @@ export class PolicyThread {
         cause = error instanceof Error ? error : new Error(String(error));
       });
       this.#worker.on("exit", (code) => {
-        if (!this.#isStopped) {
-          const error = cause ?? new Error(`the policy thread exited with code ${code}`);
-          reject(error);
-          listeners.onDeath(error);
-        }
+        const error = cause ?? new Error(`the policy thread exited with code ${code}`);
+        reject(error);
+        if (!this.#isStopped) listeners.onDeath(error);
         this.#isStopped = true;
         this.#onStopped();
       });
@@ -50,7 +50,8 @@ export class PolicyThread {
         else if (this.#isStopped) return;
         else if (message.kind === "update") listeners.onUpdate(message.update);
         else if (message.kind === "report") listeners.onReport(message.report);
-        else if (message.kind === "errors") listeners.onErrors(message.errors);
+        else if (message.kind === "stale") listeners.onStale(message.reasons);
+        else if (message.kind === "cluster") listeners.onClusterStatus(message.status);
         else listeners.onFailure(message.failure);
       });
     });

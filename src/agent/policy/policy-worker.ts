@@ -1,58 +1,86 @@
-/** The thread that reads the files, compiles what they say, and tells the agent what came of it. */
+/** The thread that reads the files and the cluster, compiles what they say, and tells the agent what came of it. */
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../../kernel/addon-loader.ts";
 import { listHostAddresses } from "../../kernel/links.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../kernel/netlink-client.ts";
-import { FileSource } from "../../sources/files/file-source.ts";
+import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
+import type { FileError } from "../../sources/files/file-error.ts";
 import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { PolicyFeed } from "./policy-feed.ts";
+import { PolicySources } from "./policy-sources.ts";
 import type { PolicyMessage, PolicyOptions, PolicyRequest } from "./protocol.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("agent/policy/policy-worker is started as a worker thread");
-const { directories, vpcs, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
+const { directories, vpcs, cluster, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
 const say = (message: PolicyMessage): void => port.postMessage(message);
-
-const route = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
-const problems: string[] = [];
-const modules = await loadModules(paths, problems);
-const source = new FileSource(directories, vpcs);
-const startMs = performance.now();
-const { store, change, errors } = await source.load();
-const readMs = performance.now() - startMs;
-if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
-const feed = new PolicyFeed(
-  { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName },
-  () => listHostAddresses(route),
-  say,
-);
-feed.add(change);
-const isUsable = errors.length + problems.length === 0;
-say({ kind: "loaded", update: isUsable ? feed.take() : null, report: feed.report(), errors, problems, readMs });
-
+/** How often the agent hears how the cluster's API is doing. */
+const CLUSTER_STATUS_INTERVAL_MS = 1000;
 /** How long an address of the host that came or went is missed. */
 const HOST_CHECK_INTERVAL_MS = 1000;
-let hostTimer: NodeJS.Timeout | undefined;
+const timers: NodeJS.Timeout[] = [];
+
+const sources = new PolicySources({ directories, vpcs, cluster }, (reasons) => say({ kind: "stale", reasons }));
+const tellCluster = (): void => {
+  const status = sources.clusterStatus;
+  if (status !== null) say({ kind: "cluster", status });
+};
+let route: NetlinkClient | null = null;
+let feed: PolicyFeed | null = null;
 let isWatching = false;
+let isStopped = false;
+
 port.on("message", (request: PolicyRequest) => {
   if (request.kind === "stop") {
-    clearInterval(hostTimer);
-    source.close();
-    feed.close();
-    route.close();
+    isStopped = true;
+    for (const timer of timers) clearInterval(timer);
+    sources.close();
+    feed?.close();
+    route?.close();
     port.close();
     return;
   }
   if (request.kind === "settled") {
-    feed.settled(request.number);
+    feed?.settled(request.number);
     return;
   }
-  feed.applied();
+  feed?.applied();
   if (isWatching) return;
   isWatching = true;
   // What was read and posted isn't needed any more.
   collectGarbage();
-  source.watch((loaded) => feed.onChange(loaded));
-  hostTimer = setInterval(() => feed.checkHost(), HOST_CHECK_INTERVAL_MS);
+  sources.watch((change) => feed?.onChange(change));
+  timers.push(setInterval(() => feed?.checkHost(), HOST_CHECK_INTERVAL_MS));
 });
+
+if (cluster !== null) timers.push(setInterval(tellCluster, CLUSTER_STATUS_INTERVAL_MS));
+const problems: string[] = [];
+const modules = await loadModules(paths, problems);
+const startMs = performance.now();
+const { change, errors } = await sources.load().catch((error: unknown) => {
+  if (!(error instanceof Error && error.name === "ClusterAccessError")) throw error;
+  problems.push(error.message);
+  return { change: noChange, errors: [] };
+});
+if (!isStopped) begin(change, errors, performance.now() - startMs);
+
+function begin(change: InventoryChange, errors: readonly FileError[], readMs: number): void {
+  const { store } = sources;
+  if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
+  // A name that no node has would leave every pod unfiltered.
+  if (cluster !== null && nodeName !== null && !isStopped && problems.length === 0 && !store.hasNode(nodeName)) {
+    problems.push(`--node-name ${nodeName}: the cluster has no such node; take a name of kubectl get nodes`);
+  }
+  const client = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
+  route = client;
+  feed = new PolicyFeed(
+    { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName },
+    () => listHostAddresses(client),
+    say,
+  );
+  feed.add(change);
+  const isUsable = errors.length + problems.length === 0;
+  tellCluster();
+  say({ kind: "loaded", update: isUsable ? feed.take() : null, report: feed.report(), errors, problems, readMs });
+}

@@ -11,10 +11,14 @@ import type { Finding } from "../../model/finding.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Address } from "../../net/address.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
+import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
+import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
 import type { Cni } from "../../sources/kubernetes/cni/cni-detector.ts";
 
 export interface PolicyOptions {
   readonly directories: readonly string[];
+  /** An API server to list and watch; null: files alone. */
+  readonly cluster: ClusterOptions | null;
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
@@ -75,9 +79,14 @@ export type PolicyMessage =
       readonly readMs: number;
     }
   | { readonly kind: "update"; readonly update: PolicyUpdate }
+  /** Now and then, where there is an API server. */
+  | { readonly kind: "cluster"; readonly status: ApiStatus }
   /** Some time after a change: it costs as much as there is. */
   | { readonly kind: "report"; readonly report: InventoryReport }
-  /** Files that can't be used, as of now; none: all can. The inventory in force stays while there are some. */
-  | { readonly kind: "errors"; readonly errors: readonly FileError[] }
+  /**
+   * Why the inventory in force may be older than what there is: files that can't be used, a server that can't be asked.
+   * None: it's current.
+   */
+  | { readonly kind: "stale"; readonly reasons: readonly string[] }
   /** A user's evaluator threw while it was made. */
   | { readonly kind: "failure"; readonly failure: EvaluatorFailure };

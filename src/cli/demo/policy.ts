@@ -10,7 +10,7 @@ import { createFlowView } from "../../model/flow.ts";
 import type { Inventory } from "../../model/inventory.ts";
 import { defaultKnobs } from "../../model/knobs.ts";
 import type { StageName } from "../../model/stage.ts";
-import { loadInventory } from "../../sources/files/load.ts";
+import { loadInventory } from "../../sources/load-inventory.ts";
 import { CliExit } from "../exit.ts";
 import type { Expectation, Probe } from "./matrix.ts";
 import type { Style } from "./style.ts";
@@ -30,7 +30,7 @@ export class Policy {
 
   /** Throws CliExit 2 where a file can't be read. */
   static async load(directories: readonly string[]): Promise<Policy> {
-    const { inventory, errors } = await loadInventory(directories);
+    const { inventory, errors } = await loadInventory({ directories });
     if (errors.length > 0) throw new CliExit(2, errors.map((e) => `${e.file}: ${e.message}`).join("\n"));
     return new Policy(inventory);
   }

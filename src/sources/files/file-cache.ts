@@ -5,7 +5,7 @@
  */
 import { lstatSync, type Stats, statSync } from "node:fs";
 import type { InventoryChange } from "../../model/inventory-change.ts";
-import { InventoryStore } from "../inventory-store.ts";
+import type { InventoryStore } from "../inventory-store.ts";
 import { type FileError, systemCode } from "./file-error.ts";
 import { type FileVersion, identityOf, isSameVersion } from "./file-version.ts";
 import { FileReader } from "./read-file.ts";
@@ -38,9 +38,9 @@ export class FileCache {
   #isApplying = false;
   #isChanged = true;
 
-  constructor(roots: readonly string[], vpcIds: readonly string[]) {
+  constructor(roots: readonly string[], store: InventoryStore) {
     this.#roots = roots;
-    this.store = new InventoryStore(vpcIds);
+    this.store = store;
   }
 
   /** Directories whose entries matter, with their identity, as the last scan found them. */

@@ -11,6 +11,7 @@
  * ```
  */
 import { noChange } from "../../model/inventory-change.ts";
+import { InventoryStore } from "../inventory-store.ts";
 import { type DirectoryEvent, DirectoryWatcher, findRootTargets } from "./directory-watcher.ts";
 import { FileCache } from "./file-cache.ts";
 import { runInSlices } from "./in-slices.ts";
@@ -54,10 +55,10 @@ export class FileSource {
   #scanMs = 0;
   #isClosed = false;
 
-  /** `vpcIds`: of EC2, these VPCs alone; all where there are none. */
-  constructor(roots: readonly string[], vpcIds: readonly string[] = []) {
+  /** `store`: where what the files say is put; it may be other sources' too. */
+  constructor(roots: readonly string[], store: InventoryStore = new InventoryStore()) {
     this.#roots = roots;
-    this.#cache = new FileCache(roots, vpcIds);
+    this.#cache = new FileCache(roots, store);
   }
 
   /** Reads what has changed since the last time, or everything. Never rejects for what lies in the directories. */

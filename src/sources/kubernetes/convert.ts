@@ -10,7 +10,7 @@ import { kinds } from "./kinds.ts";
 import { KubernetesStore } from "./kubernetes-store.ts";
 import { readMetadata } from "./metadata.ts";
 import { groupOf, meantKind, reportNearMiss } from "./near-miss.ts";
-import type { KubernetesParts } from "./parts.ts";
+import { emptyParts, type KubernetesParts } from "./parts.ts";
 
 /**
  * Reads one object or `List`. Null, without a finding, for what isn't a Kubernetes object at all; no parts for one of
@@ -21,14 +21,7 @@ export function convertKubernetesDocument(document: unknown, file: string, repor
   const isOurs =
     document.kind === "List" || Object.hasOwn(kinds, itemKind(document.kind)) || meantKind(document) !== null;
   if (typeof document.apiVersion !== "string" && !isOurs) return null;
-  const parts: KubernetesParts = {
-    pods: [],
-    namespaces: [],
-    nodes: [],
-    services: [],
-    networkPolicies: [],
-    adminPolicies: [],
-  };
+  const parts = emptyParts();
   convertObject(document, file, report, parts, 0);
   return parts;
 }

@@ -4,7 +4,7 @@
  * (PL-25).
  */
 import { compareAdminPolicies } from "../../model/admin-policy.ts";
-import type { Report } from "../../model/finding.ts";
+import type { Origin, Report } from "../../model/finding.ts";
 import type { KubernetesChange } from "../../model/inventory-change.ts";
 import { type KubernetesInventory, knownNamespaces } from "../../model/kubernetes.ts";
 import { Interner } from "../interner.ts";
@@ -37,6 +37,32 @@ export class KubernetesStore {
     networkPolicies: new ObjectTable(),
     adminPolicies: new ObjectTable(),
   };
+
+  /** The objects of these parts, one by one, in the place of those of their names from the same source. */
+  put(parts: KubernetesParts): void {
+    const interner = this.#interner;
+    const { pods, namespaces, nodes, services, networkPolicies, adminPolicies } = this.#tables;
+    for (const pod of parts.pods) pods.put(compactPod(pod, interner));
+    for (const namespace of parts.namespaces) namespaces.put(compactNamespace(namespace, interner));
+    for (const node of parts.nodes) nodes.put(compactNode(node, interner));
+    for (const service of parts.services) services.put(compactService(service, interner));
+    for (const policy of parts.networkPolicies) networkPolicies.put(compactNetworkPolicy(policy, interner));
+    for (const policy of parts.adminPolicies) adminPolicies.put(compactAdminPolicy(policy, interner));
+  }
+
+  /** What `put` made of an object. */
+  remove(list: List, { file, name }: Origin): void {
+    this.#tables[list].remove(file, name);
+  }
+
+  /** Of what `put` made, the names. */
+  namesOf(list: List, file: string): Generator<string> {
+    return this.#tables[list].namesOf(file);
+  }
+
+  hasNode(name: string): boolean {
+    return this.#tables.nodes.has(`Node ${name}`);
+  }
 
   /** All that a file holds, in its order, in the place of what it held before. */
   replace(file: string, parts: readonly KubernetesParts[]): void {

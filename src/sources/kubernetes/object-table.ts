@@ -75,6 +75,34 @@ export class ObjectTable<T extends Claim> {
     else this.#byFile.set(file, kept.length === 1 && kept[0] ? kept[0] : kept);
   }
 
+  /** One object of a source that has no files, by its own name; never of a file that `replace` knows. */
+  put(object: T): void {
+    const { file, name } = object.origin;
+    const known = this.#claimOf(file, name);
+    if (!known || !saysTheSame(known, object)) this.#claim(name, file, [object]);
+  }
+
+  /** What `put` made. */
+  remove(file: string, name: string): void {
+    if (this.#claimOf(file, name)) this.#claim(name, file, nothing);
+  }
+
+  has(name: string): boolean {
+    const winner = this.#entries.get(name)?.winner;
+    return winner !== null && winner !== undefined;
+  }
+
+  /** Of what `put` made, the names. Looks at all objects. */
+  *namesOf(file: string): Generator<string> {
+    for (const name of this.#entries.keys()) if (this.#claimOf(file, name)) yield name;
+  }
+
+  #claimOf(file: string, name: string): T | undefined {
+    const entry = this.#entries.get(name);
+    if (!entry?.winner) return undefined;
+    return entry.winner.origin.file === file ? entry.winner : entry.others.find(({ origin }) => origin.file === file);
+  }
+
   #claim(name: string, file: string, claims: readonly T[]): void {
     let entry = this.#entries.get(name);
     if (!entry) {

@@ -12,3 +12,7 @@ export interface KubernetesParts {
   readonly networkPolicies: NetworkPolicy[];
   readonly adminPolicies: AdminPolicy[];
 }
+
+export function emptyParts(): KubernetesParts {
+  return { pods: [], namespaces: [], nodes: [], services: [], networkPolicies: [], adminPolicies: [] };
+}

@@ -14,7 +14,7 @@ import { References } from "../../../src/engine/reference.ts";
 import { createFlowView } from "../../../src/model/flow.ts";
 import type { Inventory } from "../../../src/model/inventory.ts";
 import { defaultKnobs } from "../../../src/model/knobs.ts";
-import { loadInventory } from "../../../src/sources/files/load.ts";
+import { loadInventory } from "../../../src/sources/load-inventory.ts";
 
 const directory = mkdtempSync(join(tmpdir(), `vd${process.pid}-dataset-`));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -30,7 +30,7 @@ const specs: readonly (DatasetSpec & { readonly name: string })[] = [
 async function load(spec: DatasetSpec & { readonly name: string }): Promise<Inventory> {
   const path = join(directory, spec.name.replaceAll(" ", "-"));
   writeDataset(path, spec);
-  const { inventory, errors } = await loadInventory([path]);
+  const { inventory, errors } = await loadInventory({ directories: [path] });
   expect(errors).toEqual([]);
   return inventory;
 }
@@ -82,7 +82,7 @@ describe.each(specs)("a dataset $name", (spec) => {
     const before = await load(spec);
     const path = join(directory, spec.name.replaceAll(" ", "-"));
     const reach = async (): Promise<boolean[]> => {
-      const { inventory } = await loadInventory([path]);
+      const { inventory } = await loadInventory({ directories: [path] });
       return [
         isAccepted(inventory, clientAddress(0), serverAddress(0), "udp", ports.policyChange),
         isAccepted(inventory, visitorAddress, serverAddress(0), "udp", ports.podChange),
@@ -94,7 +94,9 @@ describe.each(specs)("a dataset $name", (spec) => {
     changeFile(path, changeFiles.pod, changedPod(true));
     expect(await reach()).toEqual([true, true]);
     changeFile(path, changeFiles.elsewhere, podElsewhere(true, sharesOf(spec)));
-    expect((await loadInventory([path])).inventory.kubernetes.pods.length).toBe(before.kubernetes.pods.length + 1);
+    expect((await loadInventory({ directories: [path] })).inventory.kubernetes.pods.length).toBe(
+      before.kubernetes.pods.length + 1,
+    );
     changeFile(path, changeFiles.elsewhere, podElsewhere(false, sharesOf(spec)));
     changeFile(path, changeFiles.policy, changedPolicy(false));
     changeFile(path, changeFiles.pod, changedPod(false));

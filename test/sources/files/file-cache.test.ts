@@ -11,10 +11,11 @@ import {
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FileCache, type Look } from "../../../src/sources/files/file-cache.ts";
+import { InventoryStore } from "../../../src/sources/inventory-store.ts";
 import { groupDocument, makeDirectory, policyDocument } from "./temporary-directory.ts";
 
 function scanned(root: string): FileCache {
-  const cache = new FileCache([root], []);
+  const cache = new FileCache([root], new InventoryStore());
   for (const _ of cache.scan());
   cache.take();
   return cache;

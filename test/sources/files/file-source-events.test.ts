@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { Inventory } from "../../../src/model/inventory.ts";
 import { FileSource } from "../../../src/sources/files/file-source.ts";
-import { loadInventory } from "../../../src/sources/files/load.ts";
+import { loadInventory } from "../../../src/sources/load-inventory.ts";
 import { ChangeListener } from "../change-listener.ts";
 import { makeDirectory, policyDocument } from "./temporary-directory.ts";
 
@@ -81,7 +81,7 @@ class Cluster {
   }
 
   async expectToKnowAll(): Promise<void> {
-    const { inventory, errors } = await loadInventory([this.root]);
+    const { inventory, errors } = await loadInventory({ directories: [this.root] });
     expect(errors).toEqual([]);
     this.#listener.expectToKnow(inventory);
   }

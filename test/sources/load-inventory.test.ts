@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Inventory } from "../../../src/model/inventory.ts";
-import { loadInventory } from "../../../src/sources/files/load.ts";
-import { groupDocument, makeDirectory, policyDocument, writeFiles } from "./temporary-directory.ts";
+import type { Inventory } from "../../src/model/inventory.ts";
+import { loadInventory } from "../../src/sources/load-inventory.ts";
+import { groupDocument, makeDirectory, policyDocument, writeFiles } from "./files/temporary-directory.ts";
 
 function namesOf(inventory: Inventory): string[] {
   return [...inventory.ec2.securityGroups.map((g) => g.id), ...inventory.kubernetes.networkPolicies.map((p) => p.name)];
@@ -20,7 +20,7 @@ describe("what is read", () => {
       "notes.json.bak": "{",
       "..hidden/groups.json": "{",
     });
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([]);
     expect(inventory.findings).toEqual([]);
     expect(namesOf(inventory)).toEqual(["sg-1", "one", "three", "two"]);
@@ -28,7 +28,7 @@ describe("what is read", () => {
 
   test("several roots, one inside the other: each file once", async () => {
     const root = makeDirectory({ "a/groups.json": groupDocument("sg-1"), "b.json": groupDocument("sg-2") });
-    const { inventory } = await loadInventory([root, join(root, "a")]);
+    const { inventory } = await loadInventory({ directories: [root, join(root, "a")] });
     expect(namesOf(inventory)).toEqual(["sg-1", "sg-2"]);
     expect(inventory.findings).toEqual([]);
   });
@@ -37,7 +37,7 @@ describe("what is read", () => {
     const root = makeDirectory({ "..2025_01/groups.json": groupDocument("sg-1") });
     symlinkSync("..2025_01", join(root, "..data"));
     symlinkSync("..data/groups.json", join(root, "groups.json"));
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([]);
     expect(inventory.ec2.securityGroups.map((g) => g.origin.file)).toEqual([join(root, "groups.json")]);
   });
@@ -47,7 +47,7 @@ describe("what is read", () => {
     const root = makeDirectory();
     symlinkSync(other, join(root, "linked"));
     symlinkSync(root, join(root, "self"));
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([]);
     expect(namesOf(inventory)).toEqual(["sg-1"]);
   });
@@ -55,14 +55,14 @@ describe("what is read", () => {
   test("two names of one inode are two files: a prefix list is named by its file", async () => {
     const root = makeDirectory({ "pl-0000000a.json": JSON.stringify({ Entries: [{ Cidr: "10.0.0.0/8" }] }) });
     linkSync(join(root, "pl-0000000a.json"), join(root, "pl-0000000b.json"));
-    const { inventory } = await loadInventory([root]);
+    const { inventory } = await loadInventory({ directories: [root] });
     expect(inventory.ec2.prefixLists.map((list) => list.id)).toEqual(["pl-0000000a", "pl-0000000b"]);
   });
 
   test("files are named as found under the root that was given", async () => {
     const root = makeDirectory({ "vpc/groups.json": groupDocument("sg-1"), "bad.json": "{" });
     const given = `${relative(process.cwd(), root)}/`;
-    const { inventory, errors } = await loadInventory([given]);
+    const { inventory, errors } = await loadInventory({ directories: [given] });
     expect(inventory.ec2.securityGroups[0]?.origin.file).toBe(join(given, "vpc/groups.json"));
     expect(errors[0]?.file).toBe(join(given, "bad.json"));
   });
@@ -70,11 +70,11 @@ describe("what is read", () => {
   test("PL-25: the order in which files were made changes nothing", async () => {
     const files = { "b.json": groupDocument("sg-2"), "a.json": groupDocument("sg-1"), "c.yaml": policyDocument("x") };
     const root = makeDirectory(files);
-    const before = await loadInventory([root]);
+    const before = await loadInventory({ directories: [root] });
     const entries = Object.entries(files).reverse();
     for (const [name] of entries) renameSync(join(root, name), join(root, `${name}.old`));
     writeFiles(root, Object.fromEntries(entries));
-    expect(await loadInventory([root])).toEqual(before);
+    expect(await loadInventory({ directories: [root] })).toEqual(before);
   });
 });
 
@@ -138,14 +138,14 @@ describe("errors, each naming the file and the remedy", () => {
   test.each(rows)("$name", async ({ make, file, message }) => {
     const root = makeDirectory({ "good.json": groupDocument("sg-1") });
     make(root);
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([{ file: join(root, file), message: expect.stringMatching(message) }]);
     expect(namesOf(inventory)).toEqual(["sg-1"]);
   });
 
   test("a missing directory, and a file in its place; all errors at once, in order of file", async () => {
     const root = makeDirectory({ "b.json": "{" });
-    const { errors } = await loadInventory([join(root, "gone"), root, join(root, "b.json")]);
+    const { errors } = await loadInventory({ directories: [join(root, "gone"), root, join(root, "b.json")] });
     expect(errors).toEqual([
       { file: join(root, "b.json"), message: expect.stringMatching(/not a directory; name the directory that holds/) },
       { file: join(root, "b.json"), message: expect.stringMatching(/line 1, column 2/) },
@@ -156,7 +156,7 @@ describe("errors, each naming the file and the remedy", () => {
   test("Emacs's lock, a link to nowhere, is no document", async () => {
     const root = makeDirectory();
     symlinkSync("user@host.123", join(root, ".#groups.json"));
-    expect((await loadInventory([root])).errors).toEqual([]);
+    expect((await loadInventory({ directories: [root] })).errors).toEqual([]);
   });
 });
 
@@ -189,7 +189,7 @@ describe("findings: the rest loads", () => {
 
   test.each(rows)("$name", async ({ file, text, finding }) => {
     const root = makeDirectory({ "good.json": groupDocument("sg-1"), [file]: text });
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([]);
     expect(inventory.ec2.securityGroups.map((g) => g.id)).toEqual(["sg-1"]);
     expect(inventory.findings).toEqual([
@@ -210,7 +210,7 @@ describe("findings: the rest loads", () => {
       "c.json": groupDocument("sg-1"),
       "d.json": groupDocument("sg-1"),
     });
-    const { inventory, errors } = await loadInventory([root]);
+    const { inventory, errors } = await loadInventory({ directories: [root] });
     expect(errors).toEqual([]);
     expect(inventory.kubernetes.networkPolicies.map((p) => p.origin.file)).toEqual([join(root, "a.yaml")]);
     expect(inventory.ec2.securityGroups.map((g) => g.origin.file)).toEqual([join(root, "c.json")]);
