@@ -117,10 +117,15 @@ export class ApiClient {
           },
           ...(options.signal ? { signal: options.signal } : {}),
         });
+        let answer: IncomingMessage | null = null;
         request.setTimeout(idleMs, () => {
-          request.destroy(new ApiError(0, `nothing heard for ${Math.round(idleMs / 1000)} s`));
+          // Once there is an answer, it's what is read that says why it ends.
+          (answer ?? request).destroy(new ApiError(0, `nothing heard for ${Math.round(idleMs / 1000)} s`));
         });
-        request.on("response", resolve);
+        request.on("response", (response) => {
+          answer = response;
+          resolve(response);
+        });
         request.on("error", reject);
         request.end(text ?? undefined);
       });

@@ -8,7 +8,7 @@
  *    └──────────────────────────────────────────────────────┘    (whatever fails again waits longer each time)
  * ```
  */
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiClient } from "./api-client.ts";
 import { ApiError, statusError } from "./api-error.ts";
 import { Backoff, type BackoffLimits } from "./backoff.ts";
@@ -55,8 +55,10 @@ export const defaultReflectorOptions: ReflectorOptions = {
   watchSeconds: 290,
 };
 
-/** A watch that ends sooner than this is no good one. */
+/** A watch that ends sooner than this, and has said nothing, is no good one. */
 const SHORT_WATCH_MS = 1000;
+/** After so many of those in a row the list is asked for again: it may be what we watch from that is wrong. */
+const MOST_BAD_WATCHES = 3;
 /** Where pages expire again and again the list is asked for in one piece. */
 const MOST_EXPIRED_LISTS = 3;
 const GONE = 410;
@@ -73,6 +75,7 @@ export class Reflector {
   /** Of the last list or event; null: a list comes first. */
   #version: string | null = null;
   #expiredLists = 0;
+  #badWatches = 0;
 
   constructor(
     client: ApiClient,
@@ -93,14 +96,15 @@ export class Reflector {
   async run(): Promise<boolean> {
     const { signal } = this.#abort;
     while (!signal.aborted) {
+      const version = this.#version;
       try {
-        if (this.#version === null) await this.#list();
-        else await this.#watch(this.#version);
+        if (version === null) await this.#list();
+        else await this.#watch(version);
       } catch (error) {
         if (signal.aborted) break;
         const failure = asApiError(error);
-        if (failure.status === 404 && this.#version === null) return false;
-        await this.#recover(failure);
+        if (failure.status === 404 && version === null) return false;
+        await this.#recover(failure, version !== null);
       }
     }
     return true;
@@ -131,21 +135,46 @@ export class Reflector {
     this.#expiredLists = 0;
     this.#sink.listed(this.#resource);
     this.#listeners.onEvents();
-    this.#succeeded();
+    this.#listeners.onSync();
   }
 
   async #watch(version: string): Promise<void> {
     const seconds = Math.round(this.#options.watchSeconds * (1 + Math.random()));
     const query = `?watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}&resourceVersion=${encodeURIComponent(version)}`;
     this.counts.watches++;
+    let isOpen = false;
+    let isGood = false;
+    const succeeded = (): void => {
+      if (isGood) return;
+      isGood = true;
+      this.#badWatches = 0;
+      this.#backoff.reset();
+      this.#listeners.onSync();
+    };
+    let timer: NodeJS.Timeout | undefined;
     const startMs = performance.now();
-    await this.#client.stream(
-      `${this.#resource.path}${query}`,
-      { onOpen: () => this.#succeeded(), onLine: (line) => this.#take(line) },
-      this.#abort.signal,
-    );
-    // Over at once, again and again: a server, or something before it, that can't hold a watch.
-    if (performance.now() - startMs < SHORT_WATCH_MS) await this.#wait(this.#backoff.next());
+    try {
+      await this.#client.stream(
+        `${this.#resource.path}${query}`,
+        {
+          onOpen: () => {
+            isOpen = true;
+            timer = setTimeout(succeeded, SHORT_WATCH_MS);
+          },
+          onLine: (line) => {
+            this.#take(line);
+            succeeded();
+          },
+        },
+        this.#abort.signal,
+      );
+      if (!isGood) throw new ApiError(0, "a watch that ended at once");
+      // Over soon, again and again: a server, or something before it, that can't hold a watch.
+      if (performance.now() - startMs < SHORT_WATCH_MS) await this.#wait(this.#backoff.next());
+    } finally {
+      clearTimeout(timer);
+      if (isOpen && !isGood && ++this.#badWatches >= MOST_BAD_WATCHES) this.#version = null;
+    }
   }
 
   #take(line: unknown): void {
@@ -166,31 +195,23 @@ export class Reflector {
     this.#listeners.onEvents();
   }
 
-  async #recover(error: ApiError): Promise<void> {
+  async #recover(error: ApiError, wasWatching: boolean): Promise<void> {
     this.counts.failures++;
-    const wasWatching = this.#version !== null;
     if (error.status === GONE) {
       // What we have is too old to go on from: nothing is wrong with the server.
       if (!wasWatching) this.#expiredLists++;
       this.#version = null;
-      await this.#wait(wasWatching ? Math.random() * this.#options.backoff.firstMs : this.#backoff.next());
-      return;
+    } else {
+      // Asked for what it can't answer (400, 403, 404 …), the server is asked for everything again.
+      if (error.status >= 400 && error.status < 500 && error.status !== 401 && error.status !== 429)
+        this.#version = null;
+      this.#listeners.onFailure(error);
     }
-    // Asked for what it can't answer (400, 403, 404 …), the server is asked for everything again.
-    if (wasWatching && error.status >= 400 && error.status < 500 && error.status !== 401 && error.status !== 429) {
-      this.#version = null;
-    }
-    this.#listeners.onFailure(error);
     await this.#wait(this.#backoff.next(error.retryAfterMs ?? 0));
   }
 
-  #succeeded(): void {
-    this.#backoff.reset();
-    this.#listeners.onSync();
-  }
-
   async #wait(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { signal: this.#abort.signal }).catch(() => {});
+    await sleep(ms, undefined, { signal: this.#abort.signal }).catch(() => {});
   }
 }
 
