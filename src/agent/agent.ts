@@ -273,9 +273,9 @@ export class Agent {
   }
 
   #startPolicy(): PolicyThread {
-    const { directories, vpcs, cluster, nodeName, knobs, modules } = this.#options;
+    const { directories, vpcs, cluster, told, nodeName, knobs, modules } = this.#options;
     this.#policy = new PolicyThread(
-      { directories, vpcs, cluster, nodeName, knobs, modules: modules.map(({ path }) => path) },
+      { directories, vpcs, cluster, told, nodeName, knobs, modules: modules.map(({ path }) => path) },
       {
         onUpdate: (update) => this.#enforcement?.apply(update),
         onReport: (report) => this.#input.enforced(report),
@@ -283,6 +283,7 @@ export class Agent {
         onClusterStatus: (status) => {
           this.#cluster = status;
         },
+        onComplaint: (text) => this.#log.warn(text),
         onFailure: (failure) => this.#onFailure(failure),
         onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
       },

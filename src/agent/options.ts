@@ -9,6 +9,8 @@ export interface AgentOptions {
   readonly directories: readonly string[];
   /** The API server that is listed and watched; null: none. */
   readonly cluster: ClusterOptions | null;
+  /** What of policies is told to the cluster: conditions of their status, events about bad ones. */
+  readonly told: { readonly conditions: boolean; readonly events: boolean };
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */

@@ -17,6 +17,8 @@ interface RunFlags extends ClusterFlags {
   readonly dir: readonly string[];
   readonly vpc?: readonly string[];
   readonly nodeName?: string;
+  readonly policyStatus?: boolean;
+  readonly policyEvents?: boolean;
   readonly queue: string;
   readonly workers: string;
   readonly queueLength: string;
@@ -46,6 +48,8 @@ export function runCommand(): Command {
     .addOption(clusterFlags.kubernetes)
     .addOption(clusterFlags.kubeconfig)
     .addOption(clusterFlags.context)
+    .option("--policy-status", "tell in the status of policies whether they are accepted and programmed")
+    .option("--policy-events", "make an event of each policy with an error")
     .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
     .option("--node-name <name>", "of Kubernetes, enforce for the pods of this node alone, which is this machine")
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
@@ -101,12 +105,18 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   if (nodeName !== null && !nodeNamePattern.test(nodeName)) {
     problems.push(`--node-name ${JSON.stringify(nodeName)}: the name of a Node, as spec.nodeName of its pods has it`);
   }
+  for (const flag of ["policyStatus", "policyEvents"] as const) {
+    const name = flag === "policyStatus" ? "--policy-status" : "--policy-events";
+    if (flags[flag] === true && cluster === null)
+      problems.push(`${name}: only a cluster can be told; add --kubernetes`);
+  }
   const mark = parseMarkMask(flags.markMask);
   if (typeof mark === "string") problems.push(mark);
   if (problems.length > 0 || typeof mark === "string") throw new CliExit(2, problems.join("\n"));
   return {
     directories: flags.dir,
     cluster,
+    told: { conditions: flags.policyStatus === true, events: flags.policyEvents === true },
     vpcs: flags.vpc ?? [],
     nodeName,
     queue,

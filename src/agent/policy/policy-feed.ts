@@ -78,6 +78,11 @@ export class PolicyFeed {
     this.#hasBegun = true;
   }
 
+  /** All that was added is in force, or its patches are at least in use. */
+  get isIdle(): boolean {
+    return !this.#isApplying && this.#waiting.length === 0;
+  }
+
   /** The agent has the update before this. */
   applied(): void {
     this.#compiler.release();

@@ -9,6 +9,7 @@ import { InventoryStore } from "../../sources/inventory-store.ts";
 import type { ApiSource, ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
 import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
 import { openCluster } from "../../sources/kubernetes/api/open-cluster.ts";
+import type { PolicyObserver } from "../../sources/kubernetes/api/policy-observer.ts";
 import { describeFileError } from "../input-report.ts";
 
 export interface SourceChange {
@@ -18,16 +19,24 @@ export interface SourceChange {
   readonly reasons: readonly string[];
 }
 
+export interface CommitObserver extends PolicyObserver {
+  /** All that it heard of until now is part of what is handed on next. */
+  committed(): void;
+}
+
 export interface SourceOptions {
   readonly directories: readonly string[];
   readonly vpcs: readonly string[];
   readonly cluster: ClusterOptions | null;
+  /** Hears of each policy on the server. */
+  readonly policies: CommitObserver | null;
 }
 
 export class PolicySources {
   readonly store: InventoryStore;
   readonly #files: FileSource | null;
   readonly #cluster: ClusterOptions | null;
+  readonly #policies: CommitObserver | null;
   #api: ApiSource | null = null;
   #isClosed = false;
   #fileErrors: readonly FileError[] = [];
@@ -35,11 +44,12 @@ export class PolicySources {
   readonly #onWait: (reasons: readonly string[]) => void;
 
   /** `onWait` is told why `load` takes long. */
-  constructor({ directories, vpcs, cluster }: SourceOptions, onWait: (reasons: readonly string[]) => void) {
+  constructor({ directories, vpcs, cluster, policies }: SourceOptions, onWait: (reasons: readonly string[]) => void) {
     this.store = new InventoryStore(vpcs);
     this.#onWait = onWait;
     this.#files = directories.length > 0 ? new FileSource(directories, this.store) : null;
     this.#cluster = cluster;
+    this.#policies = policies;
   }
 
   /** Null where there is no API server. */
@@ -56,13 +66,15 @@ export class PolicySources {
       this.#api = await openCluster(this.#cluster, this.store, {
         onChange: () => this.#tell(this.#takeChange()),
         onProblems: () => this.#tell(null),
+        policies: this.#policies,
       });
       if (this.#isClosed) this.#api.close();
       else await this.#api.start();
     }
-    if (this.#files === null) return { change: this.store.commit(), errors: [] };
+    if (this.#files === null) return { change: this.#commit(), errors: [] };
     const { change, errors } = await this.#files.load();
     this.#fileErrors = errors;
+    if (errors.length === 0) this.#policies?.committed();
     return { change, errors };
   }
 
@@ -71,6 +83,7 @@ export class PolicySources {
     this.#onChange = onChange;
     this.#files?.watch(({ change, errors }) => {
       this.#fileErrors = errors;
+      if (errors.length === 0) this.#policies?.committed();
       this.#tell(change);
     });
     // What came between `load` and now.
@@ -86,7 +99,13 @@ export class PolicySources {
   }
 
   #takeChange(): InventoryChange {
-    return this.#onChange === null || this.#fileErrors.length > 0 ? noChange : this.store.commit();
+    return this.#onChange === null || this.#fileErrors.length > 0 ? noChange : this.#commit();
+  }
+
+  #commit(): InventoryChange {
+    const change = this.store.commit();
+    this.#policies?.committed();
+    return change;
   }
 
   #tell(change: InventoryChange | null): void {

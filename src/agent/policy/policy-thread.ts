@@ -11,6 +11,8 @@ export interface PolicyListeners {
   /** Why the inventory in force may be older than what there is, or why there is none yet; empty: it's current. */
   readonly onStale: (reasons: readonly string[]) => void;
   readonly onClusterStatus: (status: ApiStatus) => void;
+  /** Something that was to be told to the cluster couldn't be. */
+  readonly onComplaint: (text: string) => void;
   /** A user's evaluator threw while it was made. */
   readonly onFailure: (failure: EvaluatorFailure) => void;
   /** The thread is gone: policies no longer follow the files. */
@@ -52,6 +54,7 @@ export class PolicyThread {
         else if (message.kind === "report") listeners.onReport(message.report);
         else if (message.kind === "stale") listeners.onStale(message.reasons);
         else if (message.kind === "cluster") listeners.onClusterStatus(message.status);
+        else if (message.kind === "complaint") listeners.onComplaint(message.text);
         else listeners.onFailure(message.failure);
       });
     });

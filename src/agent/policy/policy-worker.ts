@@ -1,19 +1,24 @@
 /** The thread that reads the files and the cluster, compiles what they say, and tells the agent what came of it. */
+import { hostname } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../../kernel/addon-loader.ts";
 import { listHostAddresses } from "../../kernel/links.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../kernel/netlink-client.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
+import type { ApiClient } from "../../sources/kubernetes/api/api-client.ts";
+import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
+import { connect } from "../../sources/kubernetes/api/open-cluster.ts";
 import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
 import { collectGarbage } from "../collect-garbage.ts";
 import { PolicyFeed } from "./policy-feed.ts";
 import { PolicySources } from "./policy-sources.ts";
 import type { PolicyMessage, PolicyOptions, PolicyRequest } from "./protocol.ts";
+import { PolicyStatusWriter } from "./status/policy-status-writer.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("agent/policy/policy-worker is started as a worker thread");
-const { directories, vpcs, cluster, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
+const { directories, vpcs, cluster, told, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
 const say = (message: PolicyMessage): void => port.postMessage(message);
 /** How often the agent hears how the cluster's API is doing. */
 const CLUSTER_STATUS_INTERVAL_MS = 1000;
@@ -21,7 +26,10 @@ const CLUSTER_STATUS_INTERVAL_MS = 1000;
 const HOST_CHECK_INTERVAL_MS = 1000;
 const timers: NodeJS.Timeout[] = [];
 
-const sources = new PolicySources({ directories, vpcs, cluster }, (reasons) => say({ kind: "stale", reasons }));
+const policies = cluster !== null && (told.conditions || told.events) ? tellPolicies(cluster) : null;
+const sources = new PolicySources({ directories, vpcs, cluster, policies }, (reasons) =>
+  say({ kind: "stale", reasons }),
+);
 const tellCluster = (): void => {
   const status = sources.clusterStatus;
   if (status !== null) say({ kind: "cluster", status });
@@ -36,6 +44,7 @@ port.on("message", (request: PolicyRequest) => {
     isStopped = true;
     for (const timer of timers) clearInterval(timer);
     sources.close();
+    policies?.close();
     feed?.close();
     route?.close();
     port.close();
@@ -83,4 +92,18 @@ function begin(change: InventoryChange, errors: readonly FileError[], readMs: nu
   const isUsable = errors.length + problems.length === 0;
   tellCluster();
   say({ kind: "loaded", update: isUsable ? feed.take() : null, report: feed.report(), errors, problems, readMs });
+}
+
+function tellPolicies(cluster: ClusterOptions): PolicyStatusWriter {
+  let client: Promise<ApiClient> | null = null;
+  return new PolicyStatusWriter(
+    {
+      request: async (path, options) => {
+        client ??= connect(cluster);
+        return (await client).request(path, options);
+      },
+    },
+    { ...told, nodeName: nodeName ?? hostname() },
+    { isInForce: () => feed?.isIdle === true, onComplaint: (text) => say({ kind: "complaint", text }) },
+  );
 }

@@ -19,6 +19,8 @@ export interface PolicyOptions {
   readonly directories: readonly string[];
   /** An API server to list and watch; null: files alone. */
   readonly cluster: ClusterOptions | null;
+  /** What of policies is told to the cluster: conditions of their status, events about bad ones. */
+  readonly told: { readonly conditions: boolean; readonly events: boolean };
   /** Of EC2, these VPCs alone; all where there are none. */
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
@@ -81,6 +83,8 @@ export type PolicyMessage =
   | { readonly kind: "update"; readonly update: PolicyUpdate }
   /** Now and then, where there is an API server. */
   | { readonly kind: "cluster"; readonly status: ApiStatus }
+  /** Something that was to be told to the cluster couldn't be. */
+  | { readonly kind: "complaint"; readonly text: string }
   /** Some time after a change: it costs as much as there is. */
   | { readonly kind: "report"; readonly report: InventoryReport }
   /**

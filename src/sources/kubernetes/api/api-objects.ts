@@ -7,6 +7,7 @@ import type { InventoryStore } from "../../inventory-store.ts";
 import { kinds } from "../kinds.ts";
 import { readMetadata } from "../metadata.ts";
 import { emptyParts, type KubernetesParts } from "../parts.ts";
+import type { PolicyObserver } from "./policy-observer.ts";
 import type { ApiObject, ReflectorSink } from "./reflector.ts";
 import type { ApiResource } from "./resources.ts";
 
@@ -23,13 +24,15 @@ const nobody = (): void => {};
 export class ApiObjects implements ReflectorSink {
   readonly #store: InventoryStore;
   readonly #file: string;
+  readonly #observer: PolicyObserver | null;
   /** Names that a list that isn't complete yet has named so far, by kind. */
   readonly #listed = new Map<string, Set<string>>();
 
   /** `server` stands where a file's name does. */
-  constructor(store: InventoryStore, server: string) {
+  constructor(store: InventoryStore, server: string, observer: PolicyObserver | null = null) {
     this.#store = store;
     this.#file = server;
+    this.#observer = observer;
   }
 
   put(resource: ApiResource, object: ApiObject): void {
@@ -42,13 +45,17 @@ export class ApiObjects implements ReflectorSink {
     const { origin } = metadata.place;
     this.#listed.get(resource.kind)?.add(origin.name);
     // Nothing was made of it: what it was before doesn't stay.
-    if (parts[listOf(resource)].length === 0) this.#store.removeObject(listOf(resource), origin);
+    const isUsed = parts[listOf(resource)].length > 0;
+    if (!isUsed) this.#store.removeObject(listOf(resource), origin);
     this.#store.putObject(origin, parts, findings);
+    if (isPolicy(resource)) this.#observer?.put(origin.name, { resource, object, findings, isUsed });
   }
 
   remove(resource: ApiResource, object: ApiObject): void {
     const metadata = this.#readMetadata(resource, object, nobody);
-    if (metadata) this.#store.removeObject(listOf(resource), metadata.place.origin);
+    if (!metadata) return;
+    this.#store.removeObject(listOf(resource), metadata.place.origin);
+    this.#observer?.remove(metadata.place.origin.name);
   }
 
   listing({ kind }: ApiResource): void {
@@ -73,12 +80,18 @@ export class ApiObjects implements ReflectorSink {
       if (name.startsWith(`${resource.kind} `) && !names.has(name)) gone.push(name);
     }
     for (const name of gone) this.#store.removeObject(list, { file: this.#file, name });
+    this.#observer?.keepOnly(resource.kind, names);
   }
 
   #readMetadata({ kind, apiVersion }: ApiResource, object: ApiObject, report: (finding: Finding) => void) {
     const isNamespaced = kinds[kind]?.isNamespaced === true;
     return readMetadata({ ...object, apiVersion }, kind, isNamespaced, this.#file, report);
   }
+}
+
+function isPolicy(resource: ApiResource): boolean {
+  const list = listOf(resource);
+  return list === "networkPolicies" || list === "adminPolicies";
 }
 
 function listOf({ kind }: ApiResource): keyof KubernetesParts {

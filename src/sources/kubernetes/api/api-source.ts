@@ -7,6 +7,7 @@ import type { ApiClient } from "./api-client.ts";
 import type { ApiError } from "./api-error.ts";
 import { ApiObjects } from "./api-objects.ts";
 import { type KindOptions, KindSource } from "./kind-source.ts";
+import type { PolicyObserver } from "./policy-observer.ts";
 import { defaultReflectorOptions, type ReflectorCounts } from "./reflector.ts";
 import { builtInResources, policyResources } from "./resources.ts";
 
@@ -30,6 +31,8 @@ export interface ApiListeners {
   readonly onChange: () => void;
   /** `status().problems` are others than before. */
   readonly onProblems: () => void;
+  /** Hears of each policy. */
+  readonly policies?: PolicyObserver | null;
 }
 
 export interface ApiSourceOptions extends KindOptions {
@@ -74,7 +77,7 @@ export class ApiSource {
     this.#server = client.server;
     this.#options = options;
     this.#listeners = listeners;
-    const objects = new ApiObjects(store, client.server);
+    const objects = new ApiObjects(store, client.server, listeners.policies ?? null);
     this.#states = [...builtInResources, ...policyResources].map((resource) => {
       const state: KindState = {
         source: new KindSource(
