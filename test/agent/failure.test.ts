@@ -265,7 +265,9 @@ describe.skipIf(skipReason !== null)("failures", () => {
     expect(readyz(net)).toContain("groups.json");
     // The same content again: readable, and nothing to judge anew.
     writePolicy(policy);
-    await engine.reaches("the files to be readable", () => /"all policies can be read again"/.test(engine?.stderr ?? ""));
+    await engine.reaches("the files to be readable", () =>
+      /"all policies can be read again"/.test(engine?.stderr ?? ""),
+    );
     expect(metric(net, "verdictd_inventory_stale")).toBe(0);
     policy.write("acls.json", describeNetworkAcls([networkAcl("acl-1", [], openEntries), networkAcl("acl-2", [], [])]));
     await engine.reaches("a change to be enforced", () => engine?.events.at(-1)?.event === "epoch");
