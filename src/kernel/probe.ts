@@ -50,7 +50,7 @@ export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<
   };
   const canAsk = facts.hasNetAdmin && facts.nft !== null;
   const queue = !canAsk ? null : (await takesNativeQueue()) ? "native" : takesQueueTarget(addon) ? "xt" : null;
-  const acceptsRuleset = canAsk && (await takes(sampleRuleset()));
+  const refusal = canAsk ? await refusalOf(sampleRuleset()) : null;
   const problems: string[] = [];
   if (!facts.hasNetAdmin) problems.push("no CAP_NET_ADMIN: run it with sudo");
   if (facts.nft === null) problems.push("nft isn't installed: sudo apt-get install nftables");
@@ -59,18 +59,18 @@ export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<
       "this kernel has neither nft's queue nor the xt target NFQUEUE: sudo modprobe -a nft_queue xt_NFQUEUE",
     );
   }
-  if (canAsk && !acceptsRuleset) {
+  if (refusal !== null) {
     problems.push(
-      "this kernel refuses our rules; they need Linux 5.10 with nf_tables, nft_ct, nft_reject_inet, nft_fib_inet",
+      `our rules are refused (${refusal}); they need Linux 5.10 with nf_tables, nft_ct, nft_reject_inet, nft_fib_inet, ` +
+        "and /etc/protocols (Debian: netbase)",
     );
   }
-  return { ...facts, queue, acceptsRuleset, problems };
+  return { ...facts, queue, acceptsRuleset: canAsk && refusal === null, problems };
 }
 
-function takesNativeQueue(): Promise<boolean> {
-  return takes(
-    `add table inet ${PROBE_TABLE}\nadd chain inet ${PROBE_TABLE} c\nadd rule inet ${PROBE_TABLE} c queue num 0\n`,
-  );
+async function takesNativeQueue(): Promise<boolean> {
+  const chain = `add table inet ${PROBE_TABLE}\nadd chain inet ${PROBE_TABLE} c\n`;
+  return (await refusalOf(`${chain}add rule inet ${PROBE_TABLE} c queue num 0\n`)) === null;
 }
 
 function sampleRuleset(): string {
@@ -86,12 +86,13 @@ function sampleRuleset(): string {
   }).replaceAll("table inet verdictd", `table inet ${PROBE_TABLE}`);
 }
 
-async function takes(text: string): Promise<boolean> {
+/** Null where it isn't refused. */
+async function refusalOf(text: string): Promise<string | null> {
   try {
     await applyRuleset(text, "check");
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

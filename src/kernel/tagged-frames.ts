@@ -1,15 +1,17 @@
 /**
  * Whether bridges hand VLAN-tagged and PPPoE frames to netfilter too, which the kernel leaves out by default: a receiver
  * takes the packet from a frame tagged with VLAN 0 as if there were no tag. The switches are the network namespace's
- * and count for the bridges that are filtered. Under /proc, which shows each process its own namespace.
+ * and count for the bridges that are filtered. Under /proc, which shows each process its own namespace; a container sees
+ * that read-only, and may be given the same to write to below /host.
  *
  * Source: net/bridge/br_netfilter_hooks.c, Documentation/networking/ip-sysctl.rst.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { KernelError } from "./error.ts";
 import type { SwitchMemory } from "./switch-memory.ts";
 
 const DIRECTORY = "/proc/sys/net/bridge";
+const WRITABLE_DIRECTORY = `/host${DIRECTORY}`;
 const switches = ["bridge-nf-filter-vlan-tagged", "bridge-nf-filter-pppoe-tagged"] as const;
 type Switch = (typeof switches)[number];
 
@@ -51,7 +53,8 @@ function read(name: Switch): string {
 }
 
 function write(name: Switch, value: string): void {
-  attempt(name, () => writeFileSync(`${DIRECTORY}/${name}`, value));
+  const directory = existsSync(WRITABLE_DIRECTORY) ? WRITABLE_DIRECTORY : DIRECTORY;
+  attempt(name, () => writeFileSync(`${directory}/${name}`, value));
 }
 
 function attempt<T>(name: Switch, action: () => T): T {
@@ -63,7 +66,7 @@ function attempt<T>(name: Switch, action: () => T): T {
       "VERDICTD_TAGGED_FRAMES",
       `filter tagged frames on bridges`,
       Math.abs(errno),
-      `${message} (allow verdictd to write ${DIRECTORY}, or run there: sysctl -w net.bridge.${name}=1)`,
+      `${message} (allow verdictd to write ${DIRECTORY}; in a container, mount the host's /proc/sys/net at /host/proc/sys/net; or run there: sysctl -w net.bridge.${name}=1)`,
       { cause: error },
     );
   }

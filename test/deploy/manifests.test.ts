@@ -1,0 +1,210 @@
+/** deploy/kubernetes and deploy/helm: one meaning, flags that exist, few rights, and what a server says of them. */
+import { readFileSync } from "node:fs";
+import { load } from "js-yaml";
+import { describe, expect, test } from "vitest";
+import { removeCommand } from "../../src/cli/remove.ts";
+import { runCommand } from "../../src/cli/run.ts";
+import { listKnobs } from "../../src/model/knobs.ts";
+import { apiSkipReason, kubeconfigPath } from "../support/api-server.ts";
+import {
+  chart,
+  helm,
+  kustomize,
+  type Manifest,
+  missing,
+  type PodSpec,
+  podOf,
+  read,
+  rulesOf,
+  run,
+  template,
+} from "./render.ts";
+
+const noKubectl = missing("kubectl", "version", "--client");
+const noHelm = missing(helm, "version");
+for (const why of [noKubectl, noHelm]) if (why !== null) console.warn(`test/deploy/manifests: skipped in part: ${why}`);
+if (apiSkipReason !== null) console.warn(`test/deploy/manifests: not applied: ${apiSkipReason}`);
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+/** Everything that the chart can be told. */
+const allOptions = [
+  ...["--set", "listen=0.0.0.0:9472,podMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true"],
+  ...["--set", "policyStatus=true,policyEvents=true,knpMetrics=true,workers=3,logLevel=debug,markMask=0x00ff0000"],
+  ...["--set", "podRanges={10.244.0.0/16,fd00:10:244::/56},knobs.denyAction=reject,imagePullSecrets[0].name=secret"],
+  ...["--set", `image.digest=sha256:${"0".repeat(64)},podLabels.a=b,podAnnotations.c=d,maxUnavailable=10%`],
+];
+const forms: readonly (readonly [name: string, why: string | null, render: () => Manifest[]])[] = [
+  ["kustomize", noKubectl, () => kustomize(".")],
+  ["kustomize, uninstall", noKubectl, () => kustomize("uninstall")],
+  ["chart", noHelm, () => template()],
+  ["chart, every option", noHelm, () => template(...allOptions)],
+  ["chart, remove", noHelm, () => template("--set", "remove=true")],
+];
+
+test("chart, manifests and package have one version", () => {
+  expect(load(read("helm/verdictd/Chart.yaml"))).toMatchObject({ version, appVersion: version });
+  for (const path of ["kubernetes/kustomization.yaml", "kubernetes/uninstall/kustomization.yaml"]) {
+    expect(load(read(path))).toMatchObject({ images: [{ name: "verdictd", newTag: version }] });
+  }
+});
+
+describe.each(forms)("%s", (name, why, render) => {
+  test.skipIf(why !== null || name === "chart, every option")("every flag and knob exists", () => {
+    const { containers, initContainers } = podOf(render());
+    let seen = 0;
+    for (const { args } of [...containers, ...initContainers]) {
+      if (args === undefined) continue;
+      const command = args[0] === "run" ? runCommand() : removeCommand();
+      expect(args[0]).toBe(command.name());
+      for (const arg of args.slice(1)) {
+        const [flag, ...value] = arg.split("=");
+        const option = command.options.find(({ long }) => long === flag);
+        expect(option, arg).toBeDefined();
+        expect(option?.required === true, arg).toBe(value.length > 0);
+        if (flag === "--set") expect(listKnobs().map((knob) => knob.name)).toContain(value[0]);
+        seen += 1;
+      }
+    }
+    expect(seen).toBeGreaterThan(name.includes("uninstall") ? -1 : 0);
+  });
+
+  test.skipIf(why !== null)("every container may do little", () => {
+    const { containers, initContainers, securityContext } = podOf(render());
+    expect(securityContext.runAsNonRoot).toBe(true);
+    for (const { name, securityContext: own } of [...containers, ...initContainers]) {
+      expect(own.readOnlyRootFilesystem, name).toBe(true);
+      expect(own.capabilities.drop, name).toEqual(["ALL"]);
+      expect(own.capabilities.add ?? []).toEqual(
+        { verdictd: ["NET_ADMIN"], "own-run-directory": ["CHOWN"], remove: ["NET_ADMIN", "DAC_OVERRIDE"] }[name] ?? [],
+      );
+    }
+  });
+
+  test.skipIf(why !== null)("it reads what policies are made of, and no more", () => {
+    const writes = rulesOf(render()).filter(({ verbs }) => verbs.some((v) => !["get", "list", "watch"].includes(v)));
+    expect(writes.map(({ resources, verbs }) => [resources, verbs])).toEqual(
+      name === "chart, every option"
+        ? [
+            [expect.arrayContaining(["clusternetworkpolicies/status"]), ["patch"]],
+            [["events"], ["create"]],
+          ]
+        : [],
+    );
+    expect(rulesOf(render()).flatMap(({ resources }) => resources)).not.toContain("secrets");
+  });
+
+  test.skipIf(why !== null || apiSkipReason !== null || noKubectl !== null)("a server takes every field", () => {
+    const unserved: string[] = [];
+    const kinds = kindsOf();
+    for (const manifest of render()) {
+      if (!kinds.has(manifest.kind)) {
+        unserved.push(manifest.kind);
+        continue;
+      }
+      // A dry run makes no namespace that the others could be in.
+      const { namespace, ...metadata } = manifest.metadata;
+      const placed = {
+        ...manifest,
+        metadata: namespace === undefined ? metadata : { ...metadata, namespace: "default" },
+      };
+      const args = ["create", "--dry-run=server", "--validate=strict", "-f", "-"];
+      const { status, output } = run("kubectl", kubectl(args), JSON.stringify(placed));
+      expect(status, `${manifest.kind}: ${output}`).toBe(0);
+    }
+    if (unserved.length > 0) console.warn(`${name}: not served, so not checked: ${[...new Set(unserved)].join(", ")}`);
+    expect(kinds).toContain("DaemonSet");
+  });
+});
+
+test.skipIf(apiSkipReason !== null || noKubectl !== null)("a server refuses a field that isn't there", () => {
+  const pod = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "x", namespace: "default" }, bogus: 1 };
+  const args = kubectl(["create", "--dry-run=server", "--validate=strict", "-f", "-"]);
+  expect(run("kubectl", args, JSON.stringify(pod))).toEqual({ status: 1, output: expect.stringContaining("bogus") });
+});
+
+describe.skipIf(noKubectl !== null || noHelm !== null)("kustomize and chart mean the same", () => {
+  /** Without what only one of them says. */
+  const essence = (spec: PodSpec): unknown => {
+    const bare = (c: object) => ({ ...c, image: "", imagePullPolicy: undefined });
+    const { containers, initContainers } = spec;
+    return { ...spec, containers: containers.map(bare), initContainers: initContainers.map(bare) };
+  };
+
+  test("the agent", () => {
+    expect(essence(podOf(template()))).toEqual(essence(podOf(kustomize("."))));
+    expect(rulesOf(template())).toEqual(rulesOf(kustomize(".")));
+  });
+
+  test("the uninstall", () => {
+    const removing = podOf(template("--set", "remove=true"));
+    const [remove] = removing.initContainers;
+    expect(remove?.args).toEqual(["remove", "--mark-mask=0xff000000"]);
+    const initContainers = removing.initContainers.map((c) => ({ ...c, args: ["remove"] }));
+    expect(essence({ ...removing, initContainers })).toEqual(essence(podOf(kustomize("uninstall"))));
+  });
+
+  test("the component's flags and rights are the chart's", () => {
+    const component = load(read("kubernetes/components/policy-status/kustomization.yaml")) as {
+      patches: readonly { readonly patch: string }[];
+    };
+    const patch = load(component.patches[0]?.patch ?? "") as readonly { readonly value: string }[];
+    const options = ["--set", "policyStatus=true,policyEvents=true"];
+    const plain = podOf(template()).containers[0]?.args ?? [];
+    expect(podOf(template(...options)).containers[0]?.args).toEqual([...plain, ...patch.map(({ value }) => value)]);
+    const added = rulesOf(template(...options)).slice(rulesOf(template()).length);
+    expect(load(read("kubernetes/components/policy-status/rbac.yaml").split("---")[0] ?? "")).toMatchObject({
+      rules: added,
+    });
+  });
+});
+
+describe.skipIf(noHelm !== null)("the chart", () => {
+  test("helm lint", () => {
+    expect(run(helm, ["lint", "--strict", chart])).toEqual({ status: 0, output: expect.any(String) });
+    expect(run(helm, ["lint", "--strict", chart, ...allOptions])).toEqual({ status: 0, output: expect.any(String) });
+  });
+
+  test.each([
+    ["bogus=1", "bogus"],
+    ["workers=65", "workers"],
+    ["image.digest=latest", "digest"],
+    ["podRanges={all}", "podRanges"],
+    ["logLevel=loud", "logLevel"],
+    ["podMonitor.enabled=true", "nobody else reaches 127.0.0.1"],
+  ])("--set %s is refused", (value, text) => {
+    const { status, output } = run(helm, ["template", chart, "--kube-version", "1.31.0", "--set", value]);
+    expect([status, output]).toEqual([1, expect.stringContaining(text)]);
+  });
+
+  test("probes ask where the agent listens", () => {
+    const [agent] = podOf(template("--set", "listen=[::]:1234")).containers;
+    expect(agent?.args).toContain("--listen=[::]:1234");
+    expect(agent?.livenessProbe).toMatchObject({ httpGet: { host: "::1", port: 1234, path: "/livez" } });
+    expect(agent?.readinessProbe).toMatchObject({ httpGet: { host: "::1", port: 1234, path: "/readyz" } });
+  });
+
+  test("the dashboard and the rules are those of deploy/", () => {
+    const manifests = template("--set", "prometheusRule.enabled=true,dashboard.enabled=true");
+    const data = manifests.find(({ kind }) => kind === "ConfigMap") as unknown as { data: Record<string, string> };
+    expect(JSON.parse(data.data["verdictd.json"] ?? "")).toEqual(JSON.parse(read("grafana/verdictd.json")));
+    expect(manifests.find(({ kind }) => kind === "PrometheusRule")?.spec).toEqual(
+      load(read("alerts/verdictd.rules.yaml")),
+    );
+  });
+});
+
+test.skipIf(noKubectl !== null).each([".", "uninstall"])("kubectl kustomize %s", (path) => {
+  const kinds = kustomize(path).map(({ kind }) => kind);
+  expect(kinds).toEqual(["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "DaemonSet"]);
+});
+
+function kubectl(args: readonly string[]): string[] {
+  return ["--kubeconfig", kubeconfigPath ?? "", "--request-timeout=10s", ...args];
+}
+
+function kindsOf(): Set<string> {
+  const { output } = run("kubectl", kubectl(["api-resources", "--no-headers"]));
+  return new Set(output.split("\n").map((line) => line.trim().split(/\s+/).at(-1) ?? ""));
+}
