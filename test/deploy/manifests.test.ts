@@ -10,6 +10,7 @@ import {
   chart,
   helm,
   kustomize,
+  kustomizeWithComponents,
   type Manifest,
   missing,
   type PodSpec,
@@ -37,6 +38,7 @@ const allOptions = [
 ];
 const forms: readonly (readonly [name: string, why: string | null, render: () => Manifest[]])[] = [
   ["kustomize", noKubectl, () => kustomize(".")],
+  ["kustomize, every component", noKubectl, () => kustomizeWithComponents()],
   ["kustomize, uninstall", noKubectl, () => kustomize("uninstall")],
   ["chart", noHelm, () => template()],
   ["chart, every option", noHelm, () => template(...allOptions)],
@@ -85,7 +87,7 @@ describe.each(forms)("%s", (name, why, render) => {
   test.skipIf(why !== null)("it reads what policies are made of, and no more", () => {
     const writes = rulesOf(render()).filter(({ verbs }) => verbs.some((v) => !["get", "list", "watch"].includes(v)));
     expect(writes.map(({ resources, verbs }) => [resources, verbs])).toEqual(
-      name === "chart, every option"
+      name.includes("every")
         ? [
             [expect.arrayContaining(["clusternetworkpolicies/status"]), ["patch"]],
             [["events"], ["create"]],
@@ -145,18 +147,10 @@ describe.skipIf(noKubectl !== null || noHelm !== null)("kustomize and chart mean
     expect(essence({ ...removing, initContainers })).toEqual(essence(podOf(kustomize("uninstall"))));
   });
 
-  test("the component's flags and rights are the chart's", () => {
-    const component = load(read("kubernetes/components/policy-status/kustomization.yaml")) as {
-      patches: readonly { readonly patch: string }[];
-    };
-    const patch = load(component.patches[0]?.patch ?? "") as readonly { readonly value: string }[];
-    const options = ["--set", "policyStatus=true,policyEvents=true"];
-    const plain = podOf(template()).containers[0]?.args ?? [];
-    expect(podOf(template(...options)).containers[0]?.args).toEqual([...plain, ...patch.map(({ value }) => value)]);
-    const added = rulesOf(template(...options)).slice(rulesOf(template()).length);
-    expect(load(read("kubernetes/components/policy-status/rbac.yaml").split("---")[0] ?? "")).toMatchObject({
-      rules: added,
-    });
+  test("the components", () => {
+    const options = ["--set", "policyStatus=true,policyEvents=true,listen=0.0.0.0:9472,podMonitor.enabled=true"];
+    expect(essence(podOf(template(...options)))).toEqual(essence(podOf(kustomizeWithComponents())));
+    expect(rulesOf(template(...options))).toEqual(rulesOf(kustomizeWithComponents()));
   });
 });
 

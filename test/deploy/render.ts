@@ -1,6 +1,8 @@
 /** What users' tools make of deploy/, where they are here. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadAll } from "js-yaml";
 
@@ -57,6 +59,20 @@ export const helm = ["helm", "/root/go/bin/helm"].find((path) => missing(path, "
 
 export function kustomize(path: string): Manifest[] {
   return parse(spawnSync("kubectl", ["kustomize", `${folder}/kubernetes/${path}`], { encoding: "utf8" }));
+}
+
+/** The manifests as users have them who switch on all components. */
+export function kustomizeWithComponents(): Manifest[] {
+  const own = mkdtempSync(join(tmpdir(), `vd${process.pid}-kustomize-`));
+  try {
+    const from = relative(realpathSync(own), `${folder}/kubernetes`);
+    const components = readdirSync(`${folder}/kubernetes/components`).map((name) => `${from}/components/${name}`);
+    const kustomization = { resources: [`${from}/base`], components };
+    writeFileSync(join(own, "kustomization.yaml"), JSON.stringify(kustomization));
+    return parse(spawnSync("kubectl", ["kustomize", own], { encoding: "utf8" }));
+  } finally {
+    rmSync(own, { recursive: true, force: true });
+  }
 }
 
 export function template(...args: readonly string[]): Manifest[] {
