@@ -40,8 +40,8 @@ struct PacketSlot {
   uint32_t out_interface;
   uint32_t length_bytes;  // of the whole packet, before the copy range cut it
   // Answers.
-  uint32_t verdict;  // NF_DROP 0, NF_ACCEPT 1
-  uint32_t mark_out;
+  uint32_t verdict;  // NF_DROP 0, NF_ACCEPT 1; on a socket that keeps packets NF_STOLEN 2 (kept) and NF_REPEAT 4
+  uint32_t mark_out;  // of a packet that is kept, its place
   uint32_t reserved[8];
 };
 

@@ -28,6 +28,8 @@ constexpr size_t kMetadataBytes = 1024;
 constexpr int kBindTimeoutMs = 5000;
 // Memory for a send can be short for a moment; after so many tries with a single message, the kernel has none.
 constexpr int kSendAttempts = 64;
+// Of packets that were kept, so many are answered in one send.
+constexpr uint32_t kLateAnswers = 64;
 
 int64_t Now() {
   timespec now;
@@ -57,6 +59,7 @@ bool CallFunction(napi_env env, napi_value function, napi_value argument, napi_v
 Napi::Function QueueSocket::Define(Napi::Env env) {
   return DefineClass(env, "QueueSocket",
                      {InstanceMethod<&QueueSocket::Start>("start"), InstanceMethod<&QueueSocket::Stats>("stats"),
+                      InstanceMethod<&QueueSocket::AnswerKept>("answerKept"),
                       InstanceMethod<&QueueSocket::Close>("close")});
 }
 
@@ -80,6 +83,7 @@ void QueueSocket::PrepareBuffers() {
     headers_[i].msg_hdr.msg_iovlen = 1;
     answers_[i] = EmptyVerdict(queue_);
   }
+  if (!kept_.empty()) late_answers_.assign(kLateAnswers, EmptyVerdict(queue_));
 }
 
 QueueSocket::~QueueSocket() { Shut(); }
@@ -114,6 +118,9 @@ bool QueueSocket::ReadOptions(const Napi::CallbackInfo& info) {
   if (!number("errorVerdict", 0, 1, &error_verdict_)) return fail("errorVerdict is 0 or 1");
   if (!number("errorMark", 0, UINT32_MAX, &error_mark_)) return fail("errorMark is 32 bits");
   if (!number("markMask", 0, UINT32_MAX, &mark_mask_)) return fail("markMask is 32 bits");
+  uint32_t places = 0;
+  if (!options.Get("keeps").IsUndefined() && !number("keeps", 0, 65536, &places)) return fail("keeps is 0 to 65536");
+  kept_.resize(places);
   if (!options.Get("failOpen").IsBoolean()) return fail("failOpen is a boolean");
   fail_open_ = options.Get("failOpen").As<Napi::Boolean>();
   // One that is shared can't be given away or shrunk: its address stays good for as long as it's referred to.
@@ -444,18 +451,69 @@ void QueueSocket::TakePacket(const uint8_t* attributes, size_t length, bool is_w
   received_++;
 }
 
-// The answers of the batch, as far as they are some: another verdict than these two leaves the error verdict.
+// The answers of the batch, as far as they are some: another verdict than these leaves the error verdict. A packet that
+// is kept leaves the batch: its answer comes later, or with the end of the queue.
 void QueueSocket::TakeAnswers(const PacketSlot* slots) {
+  uint32_t answered = 0;
   for (uint32_t i = 0; i < batch_; i++) {
     // Read once: another thread may write into a shared slab.
     const uint32_t verdict = *static_cast<const volatile uint32_t*>(&slots[i].verdict);
-    if (verdict != NF_ACCEPT && verdict != NF_DROP) {
+    const uint32_t mark = *static_cast<const volatile uint32_t*>(&slots[i].mark_out);
+    if (verdict == NF_STOLEN && Keep(answers_[i].verdict.id, slots[i].mark_in, mark)) continue;
+    if (verdict == NF_ACCEPT || verdict == NF_DROP || (verdict == NF_REPEAT && !kept_.empty())) {
+      answers_[i].verdict.verdict = htonl(verdict);
+      answers_[i].mark = htonl(mark);
+    } else {
       failed_++;
-      continue;
     }
-    answers_[i].verdict.verdict = htonl(verdict);
-    answers_[i].mark = htonl(slots[i].mark_out);
+    if (answered != i) answers_[answered] = answers_[i];
+    answered++;
   }
+  batch_ = answered;
+}
+
+// False where the place isn't there or is taken.
+bool QueueSocket::Keep(uint32_t id, uint32_t mark, uint32_t place) {
+  if (place >= kept_.size() || kept_[place].is_taken) return false;
+  kept_[place] = {id, htonl(mark), true};
+  kept_count_++;
+  return true;
+}
+
+Napi::Value QueueSocket::AnswerKept(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto fail = [&](const char* what) {
+    Napi::TypeError::New(env, std::string("QueueSocket.answerKept: ") + what).ThrowAsJavaScriptException();
+    return env.Undefined();
+  };
+  if (info.Length() < 3 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array || !info[1].IsNumber() ||
+      !info[2].IsNumber()) {
+    return fail("places in a Uint32Array, how many, a verdict");
+  }
+  const auto places = info[0].As<Napi::Uint32Array>();
+  const double count = info[1].As<Napi::Number>().DoubleValue();
+  const double verdict = info[2].As<Napi::Number>().DoubleValue();
+  if (!(count >= 0 && count <= static_cast<double>(places.ElementLength()))) return fail("that many places aren't there");
+  if (verdict != NF_DROP && verdict != NF_ACCEPT && verdict != NF_REPEAT) return fail("drop, accept or repeat");
+  uint32_t answered = 0, waiting = 0;
+  if (!fd_.is_open()) return Napi::Number::New(env, 0);
+  for (uint32_t i = 0; i < static_cast<uint32_t>(count); i++) {
+    const uint32_t place = places[i];
+    if (place >= kept_.size() || !kept_[place].is_taken) continue;
+    kept_[place].is_taken = false;
+    kept_count_--;
+    VerdictMessage& answer = late_answers_[waiting++];
+    answer.verdict.id = kept_[place].id;
+    answer.verdict.verdict = htonl(static_cast<uint32_t>(verdict));
+    answer.mark = kept_[place].mark;
+    answered++;
+    if (waiting < late_answers_.size()) continue;
+    Send(late_answers_.data(), waiting);
+    waiting = 0;
+  }
+  Send(late_answers_.data(), waiting);
+  return Napi::Number::New(env, answered);
 }
 
 // Slots that nobody has answered.
@@ -467,13 +525,19 @@ size_t QueueSocket::CountPreset(const PacketSlot* slots) const {
   return count;
 }
 
-// All verdicts of the batch in one send. The kernel works the messages of a send off before it returns, all of them or,
-// where it has no memory to copy them, none: then half as many at a time.
+// All verdicts of the batch in one send.
 void QueueSocket::SendVerdicts() {
-  uint32_t left = batch_, at_once = batch_;
+  const uint32_t count = batch_;
   batch_ = 0;
+  Send(answers_.data(), count);
+}
+
+// The kernel works the messages of a send off before it returns, all of them or, where it has no memory to copy them,
+// none: then half as many at a time.
+void QueueSocket::Send(const VerdictMessage* first, uint32_t left) {
+  uint32_t at_once = left;
   int attempts = 0;
-  for (const VerdictMessage* first = answers_.data(); left > 0 && fd_.is_open();) {
+  while (left > 0 && fd_.is_open()) {
     const uint32_t count = std::min(at_once, left);
     const bool is_sent = send(fd_.get(), first, count * sizeof(VerdictMessage), 0) >= 0;
     if (!is_sent) {
@@ -506,6 +570,7 @@ Napi::Value QueueSocket::Stats(const Napi::CallbackInfo& info) {
   stats["overruns"] = Napi::Number::New(env, overruns_);
   stats["sendErrors"] = Napi::Number::New(env, send_errors_);
   stats["failed"] = Napi::Number::New(env, failed_);
+  stats["kept"] = Napi::Number::New(env, kept_count_);
   stats["spinsPaid"] = Napi::Number::New(env, spin_.paid());
   stats["spinsFailed"] = Napi::Number::New(env, spin_.failed());
   return stats;
@@ -544,7 +609,7 @@ void QueueSocket::Shut() {
 }
 
 // Answers what is there with the error verdict, as much as the queue can hold: what arrives meanwhile could keep it
-// filled for ever. What comes after that, the kernel drops with the queue.
+// filled for ever. What comes after that, the kernel drops with the queue, and what is kept.
 void QueueSocket::Drain() {
   SendVerdicts();
   for (const auto& datagram : early_) {
@@ -561,6 +626,8 @@ void QueueSocket::Drain() {
   const std::vector<uint8_t> message = ConfigMessage(queue_, NFQNL_CFG_CMD_UNBIND, nullptr);
   const ssize_t ignored = send(fd_.get(), message.data(), message.size(), 0);
   static_cast<void>(ignored);  // Closing the socket unbinds as well.
+  for (KeptPacket& packet : kept_) packet.is_taken = false;
+  kept_count_ = 0;
 }
 
 // The environment goes while the socket is open. The close callback, which removes the hook, lets it go on.

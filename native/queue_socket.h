@@ -1,7 +1,8 @@
 // One NFQUEUE: packets come in batches into a slab that JavaScript lent, verdicts go out in one send.
 //
 // Every packet received gets exactly one verdict: its verdict message is made when it's received, with the error verdict
-// in it, and answers only overwrite verdict and mark. Nothing that becomes of the slab can lose a packet.
+// in it, and answers only overwrite verdict and mark. Nothing that becomes of the slab can lose a packet. A socket that
+// keeps packets has places for them: a packet in one stays in the kernel's queue until it's answered by its place.
 #ifndef VERDICTD_QUEUE_SOCKET_H_
 #define VERDICTD_QUEUE_SOCKET_H_
 
@@ -37,7 +38,14 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
     uv_poll_s* handle;
   };
 
+  // Both numbers in network order.
+  struct KeptPacket {
+    uint32_t id, mark;
+    bool is_taken;
+  };
+
   void Start(const Napi::CallbackInfo& info);
+  Napi::Value AnswerKept(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
 
@@ -62,7 +70,9 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   void TakePacket(const uint8_t* attributes, size_t length, bool is_whole, PacketSlot* slot);
   void TakeAnswers(const PacketSlot* slots);
   size_t CountPreset(const PacketSlot* slots) const;
+  bool Keep(uint32_t id, uint32_t mark, uint32_t place);
   void SendVerdicts();
+  void Send(const VerdictMessage* first, uint32_t left);
   void Drain();
   void Shut();
 
@@ -85,6 +95,9 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   std::vector<iovec> vectors_;
   std::vector<VerdictMessage> answers_;
   std::vector<PacketSlot> own_slots_;  // in place of the slab, when JavaScript may not run
+  std::vector<KeptPacket> kept_;  // by place
+  uint32_t kept_count_ = 0;
+  std::vector<VerdictMessage> late_answers_;
   // Packets that came before the kernel had answered the bind.
   std::vector<std::vector<uint8_t>> early_;
 

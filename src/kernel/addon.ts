@@ -39,9 +39,12 @@ export interface SlotLayout {
   readonly outInterface: number;
   /** Bytes of the whole packet, before truncation. */
   readonly lengthBytes: number;
-  /** Answer: kernel verdict, `NF_DROP` 0 or `NF_ACCEPT` 1. */
+  /**
+   * Answer: kernel verdict, `NF_DROP` 0 or `NF_ACCEPT` 1. On a socket that keeps packets also `NF_STOLEN` 2, the packet is
+   * kept, and `NF_REPEAT` 4, the hook that queued it runs again.
+   */
   readonly verdict: number;
-  /** Answer: the whole new packet mark. */
+  /** Answer: the whole new packet mark; of a packet that is kept, its place. */
   readonly markOut: number;
 }
 
@@ -74,6 +77,11 @@ export interface QueueSocketOptions {
   /** What a slot holds before it is decided: the answer for a packet that our code fails on. */
   readonly errorVerdict: number;
   readonly errorMark: number;
+  /**
+   * Places for packets that are kept in the kernel's queue and answered later, numbered from 0; absent: none. A place that
+   * isn't free leaves the packet its error verdict.
+   */
+  readonly keeps?: number;
   /** Bits of the packet mark that are ours: the others of `errorMark` are taken from the packet. */
   readonly markMask: number;
 }
@@ -87,6 +95,8 @@ export interface QueueStats {
   readonly sendErrors: number;
   /** Packets that got the error verdict because the callback threw, or gave them another one than the kernel has. */
   readonly failed: number;
+  /** Packets that are kept now. */
+  readonly kept: number;
   /** How often looking for the next packet found one, and how often none. */
   readonly spinsPaid: number;
   readonly spinsFailed: number;
@@ -104,8 +114,13 @@ export interface QueueSocket {
    * two milliseconds, and then promises and ticks run. What these two throw goes to `onError`.
    */
   start(onBatch: (count: number) => void, onError: (error: unknown) => void, onTurnEnd?: () => void): void;
+  /**
+   * Gives the packets of the first `count` places the verdict, `NF_DROP`, `NF_ACCEPT` or `NF_REPEAT`, with the mark that they
+   * came with; their places are free again. Returns how many there were: a place without a packet is passed over.
+   */
+  answerKept(places: Uint32Array, count: number, verdict: number): number;
   stats(): QueueStats;
-  /** Gives every packet still queued the error verdict, unbinds, and closes. */
+  /** Gives every packet still queued the error verdict, unbinds, and closes; what is kept, the kernel drops. */
   close(): void;
 }
 export type QueueSocketConstructor = new (options: QueueSocketOptions) => QueueSocket;

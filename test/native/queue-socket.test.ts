@@ -11,7 +11,7 @@ import { createQueueLab, type QueueLab } from "./queue-lab.ts";
 
 const process7 = new URL("queue-process.ts", import.meta.url);
 const registerPath = new URL("../support/register-typescript.mjs", import.meta.url).pathname;
-const none = { unparseable: 0, overruns: 0, sendErrors: 0, failed: 0 };
+const none = { unparseable: 0, overruns: 0, sendErrors: 0, failed: 0, kept: 0 };
 /** Whether it looked for packets before it slept is the machine's business. */
 const all = (count: number) => ({
   ...none,
