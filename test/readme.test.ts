@@ -37,6 +37,6 @@ test("every metric is listed, and no other", () => {
 
 test("every flag that the README's commands use exists", () => {
   const known = new Set(runCommand().options.map((option) => option.long));
-  for (const name of ["--dir", "--listen", "--mark-mask", "--bridge", "--set", "--evaluator"])
+  for (const name of ["--dir", "--listen", "--mark-mask", "--bridge", "--set", "--evaluator", "--pod-range"])
     expect(known).toContain(name);
 });

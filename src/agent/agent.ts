@@ -13,6 +13,8 @@ import { Counters } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import type { EvaluatorFailure } from "../datapath/failure-report.ts";
 import { LatencyWindow } from "../datapath/latency-window.ts";
+import { WaitingCounters } from "../datapath/waiting-counters.ts";
+import type { WaitingHandle } from "../datapath/waiting-handle.ts";
 import { evaluatorNames } from "../engine/evaluators.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
@@ -35,6 +37,7 @@ import { OwnersMemory } from "./owners-memory.ts";
 import { PolicyThread } from "./policy/policy-thread.ts";
 import type { InventoryReport, PolicyUpdate } from "./policy/protocol.ts";
 import { RulesGuard } from "./rules-guard.ts";
+import { podRangeOf, startWaitingRoom } from "./unknown-pods.ts";
 
 /** What `run` prints, one JSON line each. */
 export type AgentEvent = { readonly event: "ready" | "epoch"; readonly epoch: number };
@@ -70,12 +73,14 @@ export class Agent {
   readonly #input: InputReport;
   readonly #counters: readonly Counters[];
   readonly #latencyWindow: LatencyWindow | null;
+  readonly #waitingCounters = new WaitingCounters();
   readonly #timers: NodeJS.Timeout[] = [];
   #lock: NamespaceLock | null = null;
   #policy: PolicyThread | null = null;
   #firewall: Firewall | null = null;
   #rules: RulesGuard | null = null;
   #datapath: Datapath | null = null;
+  #waiting: WaitingHandle | null = null;
   #http: HttpServer | null = null;
   #enforcement: Enforcement | null = null;
   #isStopping = false;
@@ -125,6 +130,11 @@ export class Agent {
     this.#input.enforced(report);
     this.#datapath = this.#startDatapath(update);
     await this.#datapath.bound();
+    const range = podRangeOf(this.#options, update);
+    this.#waiting = startWaitingRoom(this.#options, range, this.#waitingCounters, this.#log, (error) =>
+      this.#onFatal(error, this.#rules?.check() === true),
+    );
+    await this.#waiting?.bound();
 
     const firewall = new Firewall(addon, {
       onSearchFailure: (error) => this.#log.error({ err: error }, "connection tracking could not be searched"),
@@ -140,6 +150,7 @@ export class Agent {
       hook: probe.hasIpvs ? "postrouting" : "forward",
       managed: update.managed === "all" ? "all" : update.managed.added,
       output: update.output === "all" ? "all" : update.output.added,
+      ...(range === null ? {} : { podRange: range }),
     });
     // Where nobody knows whose flows tracking holds, none is held.
     const { newOwners } = update;
@@ -157,7 +168,7 @@ export class Agent {
     const about = { epoch: 1, queue, workers, queueRule, kernel, managed, cleared, queueLength, ...timing };
     this.#log.info(about, "enforcing");
     this.#enforcement = new Enforcement(
-      { firewall, datapath: this.#datapath, rules: this.#rules, bridges, log: this.#log },
+      { firewall, datapath: this.#datapath, rules: this.#rules, bridges, waiting: this.#waiting, log: this.#log },
       interfaces,
       {
         onEpoch: (epoch) => this.#listeners.onEvent({ event: "epoch", epoch }),
@@ -241,6 +252,7 @@ export class Agent {
       () => this.#enforcement?.stop(),
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
+      () => this.#waiting?.stop(),
       () => this.#policy?.stop(),
       () => (keepsRules || this.#enforcement === null ? undefined : new OwnersMemory().clear()),
       () => this.#firewall?.close(),
@@ -258,6 +270,7 @@ export class Agent {
     this.#firewall = null;
     this.#rules = null;
     this.#datapath = null;
+    this.#waiting = null;
     this.#policy = null;
     this.#http = null;
     this.#lock = null;
@@ -273,9 +286,9 @@ export class Agent {
   }
 
   #startPolicy(): PolicyThread {
-    const { directories, vpcs, cluster, told, nodeName, knobs, modules } = this.#options;
+    const { directories, vpcs, cluster, told, nodeName, podRanges, knobs, modules } = this.#options;
     this.#policy = new PolicyThread(
-      { directories, vpcs, cluster, told, nodeName, knobs, modules: modules.map(({ path }) => path) },
+      { directories, vpcs, cluster, told, nodeName, podRanges, knobs, modules: modules.map(({ path }) => path) },
       {
         onUpdate: (update) => this.#enforcement?.apply(update),
         onReport: (report) => this.#input.enforced(report),
@@ -320,6 +333,7 @@ export class Agent {
   #metricSources(): MetricSources {
     return {
       counters: this.#counters,
+      waiting: this.#waiting === null ? null : this.#waitingCounters,
       evaluatorNames: evaluatorNames(this.#options.modules.map((module) => module.evaluator)),
       datapath: this.#datapath,
       firewall: this.#firewall,

@@ -4,6 +4,7 @@
  *
  * ```
  *  a free epoch → workers switch → addresses in and out, the epoch, whose flows are undecided: in one transaction
+ *               → packets that waited for an address go on
  * ```
  *
  * Workers first: from their answer on, no verdict of the policies before is on its way (DESIGN of epochs:
@@ -11,6 +12,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { Datapath } from "../datapath/datapath.ts";
+import type { WaitingHandle } from "../datapath/waiting-handle.ts";
 import type { Firewall } from "../kernel/firewall.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -26,6 +28,8 @@ export interface EnforcementParts {
   readonly datapath: Datapath;
   readonly rules: RulesGuard;
   readonly bridges: BridgeKeeper;
+  /** Null: nobody is waited for. */
+  readonly waiting: WaitingHandle | null;
   readonly log: Logger;
 }
 
@@ -139,19 +143,22 @@ export class Enforcement {
 
   /** `isAgain`: it failed halfway, so that nobody knows what has been decided by what. */
   async #apply(update: PolicyUpdate, isAgain: boolean): Promise<void> {
-    const { firewall, datapath, bridges, log } = this.#parts;
-    const { affected, managed, output, newOwners, interfaces } = update;
+    const { firewall, datapath, bridges, waiting, log } = this.#parts;
+    const { affected, managed, output, podRange, newOwners, interfaces } = update;
     const startMs = performance.now();
     const isWide = isAgain || affected === "all";
     const kernelEpoch = await firewall.takeEpoch();
+    waiting?.prepare(podRange);
     await datapath.useProgram(update.patches, kernelEpoch);
     await firewall.change(
       kernelEpoch,
-      { managed, output },
+      { managed, output, podRange },
       isWide ? "all" : affected,
       newOwners === "all" ? [] : newOwners,
     );
-    bridges.follow(managed);
+    waiting?.settle(podRange);
+    if (podRange.prefixes === null) bridges.follow(managed);
+    else bridges.enforce();
     if (interfaces !== null) {
       this.#interfaces = interfaces;
       await firewall.checkSources(interfaces);

@@ -5,6 +5,7 @@ import { Counter, type Counters, sumCounters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
 import { type LatencyHistogram, latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import type { LatencyWindow } from "../datapath/latency-window.ts";
+import { WaitingCounter, type WaitingCounters } from "../datapath/waiting-counters.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Finding } from "../model/finding.ts";
 import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
@@ -20,6 +21,8 @@ export interface MetricSources {
   readonly counters: readonly Counters[];
   /** By their index in the program. */
   readonly evaluatorNames: readonly string[];
+  /** Null: nobody is waited for. */
+  readonly waiting: WaitingCounters | null;
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
   readonly rulesRestored: number;
@@ -39,7 +42,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
   const refreshed = sources.datapath?.refreshStatistics().catch(() => {});
   await Promise.race([refreshed, setTimeout(REFRESH_TIMEOUT_MS, undefined, { ref: false })]);
   const rules: Partial<RuleCounts> = (await sources.firewall?.counters()) ?? {};
-  const { report, queue } = sources;
+  const { report, queue, waiting } = sources;
   const counters = sumCounters(sources.counters);
   const isOurs = (number: number): boolean => number >= queue && number < queue + sources.counters.length;
   return {
@@ -53,9 +56,16 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
       recentQuantiles: quantilesOf(sources.latencyWindow?.recent(counters.latency, performance.now())),
     },
     queues: readQueueStatistics().filter((statistics) => isOurs(statistics.queue)),
-    queueOverruns: counters.get(Counter.overruns),
+    queueOverruns: counters.get(Counter.overruns) + (waiting?.get(WaitingCounter.overruns) ?? 0),
     sendErrors: counters.get(Counter.sendErrors),
     evaluatorErrors: counters.get(Counter.evaluatorErrors),
+    waitingRoom: {
+      held: waiting?.get(WaitingCounter.held) ?? 0,
+      packets: waiting?.get(WaitingCounter.packets) ?? 0,
+      released: waiting?.get(WaitingCounter.released) ?? 0,
+      expired: waiting?.get(WaitingCounter.expired) ?? 0,
+      refused: waiting?.get(WaitingCounter.refused) ?? 0,
+    },
     spins: { paid: counters.get(Counter.spinsPaid), failed: counters.get(Counter.spinsFailed) },
     unparseablePackets: counters.get(Counter.unparseable),
     rulesRestored: sources.rulesRestored,

@@ -1,6 +1,7 @@
 /** Everything `run` can be told, checked before anything is started. */
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { ClusterOptions } from "../sources/kubernetes/api/cluster-access.ts";
 import type { LoadedModule } from "../sources/modules/load-modules.ts";
 import type { ListenAddress } from "../telemetry/http-server.ts";
@@ -15,6 +16,8 @@ export interface AgentOptions {
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
   readonly nodeName: string | null;
+  /** Where the pods' addresses of this node lie; where there are none, its Node says it. */
+  readonly podRanges: readonly Prefix[];
   /** First queue number; each worker has one. */
   readonly queue: number;
   readonly workers: number;

@@ -5,6 +5,7 @@ import { Agent } from "../agent/agent.ts";
 import { ConfigurationError } from "../agent/configuration-error.ts";
 import type { AgentOptions } from "../agent/options.ts";
 import { KernelError } from "../kernel/error.ts";
+import { parsePrefix } from "../net/prefix.ts";
 import { ListenError, parseListenAddress } from "../telemetry/http-server.ts";
 import { createLogger, type LogLevel, logLevels } from "../telemetry/log.ts";
 import { type ClusterFlags, clusterFlags, readCluster } from "./cluster-flags.ts";
@@ -19,6 +20,7 @@ interface RunFlags extends ClusterFlags {
   readonly nodeName?: string;
   readonly policyStatus?: boolean;
   readonly policyEvents?: boolean;
+  readonly podRange?: readonly string[];
   readonly queue: string;
   readonly workers: string;
   readonly queueLength: string;
@@ -51,6 +53,9 @@ export function runCommand(): Command {
     .option("--policy-status", "tell in the status of policies whether they are accepted and programmed")
     .option("--policy-events", "make an event of each policy with an error")
     .addOption(repeatable("--vpc <id>", "of EC2, only this VPC, where several have the same addresses"))
+    .addOption(
+      repeatable("--pod-range <cidr>", "where this node's pods have their addresses, if its Node doesn't say it"),
+    )
     .option("--node-name <name>", "of Kubernetes, enforce for the pods of this node alone, which is this machine")
     .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
@@ -85,8 +90,8 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     problems.push(`--workers ${flags.workers}: a number from 1 to ${MAX_WORKERS}`);
   }
   if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
-  else if (queue + workers > 65536)
-    problems.push(`--queue ${flags.queue}: ${workers} workers need as many numbers up to 65535`);
+  else if (queue + workers + 1 > 65536)
+    problems.push(`--queue ${flags.queue}: ${workers} workers need as many numbers and one more, up to 65535`);
   const queueLength = Number(flags.queueLength);
   if (!/^\d+$/.test(flags.queueLength) || queueLength < 1 || queueLength > 1 << 24) {
     problems.push(`--queue-length ${flags.queueLength}: a number of packets from 1 to 16777216`);
@@ -112,6 +117,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
   }
   const mark = parseMarkMask(flags.markMask);
   if (typeof mark === "string") problems.push(mark);
+  const podRanges = (flags.podRange ?? []).flatMap((text) => parsePrefix(text) ?? refusePrefix(text, problems));
   if (problems.length > 0 || typeof mark === "string") throw new CliExit(2, problems.join("\n"));
   return {
     directories: flags.dir,
@@ -119,6 +125,7 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     told: { conditions: flags.policyStatus === true, events: flags.policyEvents === true },
     vpcs: flags.vpc ?? [],
     nodeName,
+    podRanges,
     queue,
     workers,
     queueLength,
@@ -130,6 +137,11 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     knobs,
     modules,
   };
+}
+
+function refusePrefix(text: string, problems: string[]): readonly [] {
+  problems.push(`--pod-range ${JSON.stringify(text)}: ADDRESS/LENGTH, such as 10.244.1.0/24`);
+  return [];
 }
 
 async function run(options: AgentOptions, level: LogLevel): Promise<void> {

@@ -11,6 +11,10 @@ import { hasPorts, isIcmp, Protocol } from "../net/protocol.ts";
 /** linux/netfilter.h */
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
+/** The packet is kept: its answer comes later. */
+export const NF_STOLEN = 2;
+/** The base chain that queued the packet runs again. */
+export const NF_REPEAT = 4;
 
 const TCP_SYN = 2;
 const TCP_ACK = 16;

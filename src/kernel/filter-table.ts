@@ -12,18 +12,21 @@ import type { MessageBuilder } from "./netlink-client.ts";
 import { flushSet, replaceElements, replaceEpochs } from "./nf-tables.ts";
 import type { RulesetConfig } from "./ruleset-config.ts";
 import { denialSetNames } from "./ruleset-denials.ts";
+import type { PodRange } from "./ruleset-pod-range.ts";
 import { type SourceSet, sourceSets } from "./ruleset-source-check.ts";
 import { noSourceCheck, type SourceCheck } from "./source-binding.ts";
 
 export type FirewallConfig = Omit<RulesetConfig, "epoch" | "olderEpochs" | "reviewed" | "renewed">;
 
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
-export type AddressSets = Pick<RulesetConfig, "managed" | "output">;
+export type AddressSets = Pick<RulesetConfig, "managed" | "output" | "podRange">;
 
 /** What one change does to the table; for the sets that hold addresses, not for "all". */
 export interface TableChange {
   readonly managed: AddressDelta;
   readonly output: AddressDelta;
+  /** Of the pods' range. */
+  readonly known: AddressDelta;
   readonly flows: FlowChanges;
   /** In force afterwards. */
   readonly epoch: number;
@@ -42,6 +45,7 @@ export class FilterTable {
   #config: FirewallConfig;
   readonly epochs: Epochs;
   readonly #sets: Record<SetName, AddressSet | "all">;
+  readonly #known: AddressSet;
   readonly #reviewed: AddressSet;
   readonly #renewed: AddressSet;
 
@@ -53,6 +57,7 @@ export class FilterTable {
       return addresses === "all" ? addresses : new AddressSet(name, addresses);
     };
     this.#sets = { managed: set("managed"), output: set("output") };
+    this.#known = new AddressSet("known", config.podRange?.known);
     this.#reviewed = new AddressSet("reviewed", config.reviewed);
     this.#renewed = new AddressSet("renewed", config.renewed);
   }
@@ -64,9 +69,10 @@ export class FilterTable {
 
   /** All that it's made from, as it is now. */
   get config(): RulesetConfig {
-    const { managed, output } = this;
+    const { managed, output, podRange } = this;
     const { current, older } = this.epochs;
-    return { ...this.#config, managed, output, epoch: current, olderEpochs: older, ...this.flows };
+    const range = podRange === undefined ? {} : { podRange };
+    return { ...this.#config, managed, output, ...range, epoch: current, olderEpochs: older, ...this.flows };
   }
 
   get managed(): readonly Address[] | "all" {
@@ -75,6 +81,11 @@ export class FilterTable {
 
   get output(): readonly Address[] | "all" {
     return this.#sets.output === "all" ? "all" : this.#sets.output.addresses;
+  }
+
+  get podRange(): PodRange | undefined {
+    const { podRange } = this.#config;
+    return podRange === undefined ? undefined : { ...podRange, known: this.#known.addresses };
   }
 
   get mark(): RulesetConfig["mark"] {
@@ -105,6 +116,7 @@ export class FilterTable {
       ...this.#reviewed.sizes,
       ...this.#renewed.sizes,
       ...addresses,
+      ...(this.#config.podRange === undefined ? [] : this.#known.sizes),
       ...checked.map(({ name, elements }): [string, number] => [name, elements.length]),
     ]);
   }
@@ -119,7 +131,10 @@ export class FilterTable {
     return managed === "all" || managed.has(address);
   }
 
-  /** What comes goes in before the epoch changes, what goes leaves after it; denials are forgotten with it (NP-73). */
+  /**
+   * What comes goes in before the epoch changes, what goes leaves after it; denials are forgotten with it (NP-73). An
+   * address of the pods' range is known while it's diverted, and not before.
+   */
   describe(change: TableChange): MessageGroups {
     const sets = setNames.flatMap((name) => {
       const set = this.#sets[name];
@@ -132,12 +147,20 @@ export class FilterTable {
         ...this.#describeFlows(change),
         ...denialSetNames.map((name) => flushSet("inet", name)),
       ],
+      ...(this.#config.podRange === undefined
+        ? []
+        : [
+            ...this.#known.adding(this.#known.lacks(change.known.added)),
+            ...this.#known.deleting(this.#known.holds(change.known.removed)),
+          ].map((message) => [message])),
       ...sets.flatMap(({ set, removed }) => set.deleting(set.holds(removed)).map((message) => [message])),
     ];
   }
 
   /** The change is in force. */
-  note({ managed, output, flows, epoch, keepsDecisions }: TableChange): void {
+  note({ managed, output, known, flows, epoch, keepsDecisions }: TableChange): void {
+    this.#known.insert(known.added);
+    this.#known.delete(known.removed);
     for (const [name, { added, removed }] of Object.entries({ managed, output }) as [SetName, AddressDelta][]) {
       const set = this.#sets[name];
       if (set === "all") continue;
@@ -207,7 +230,7 @@ export class FilterTable {
 
 /** Another epoch, and nothing else; denials are forgotten. */
 export function epochChange(epoch: number): TableChange {
-  return { managed: noDelta, output: noDelta, flows: noFlowChanges, epoch, keepsDecisions: false };
+  return { managed: noDelta, output: noDelta, known: noDelta, flows: noFlowChanges, epoch, keepsDecisions: false };
 }
 
 function textOf(set: SourceSet | undefined): string {

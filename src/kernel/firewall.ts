@@ -16,6 +16,7 @@
 
 import type { AddressChange, AddressDelta } from "../model/address-change.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
+import type { PodRangeChange } from "../model/pod-range.ts";
 import type { Address } from "../net/address.ts";
 import type { Addon } from "./addon.ts";
 import { AddressSet } from "./address-set.ts";
@@ -45,7 +46,10 @@ import { SwitchMemory } from "./switch-memory.ts";
 export type { FirewallConfig, RuleCounts };
 
 /** Whose packets are diverted: the addresses that evaluators manage, and those judged on this host's output too. */
-export type AddressSetChanges = Readonly<Record<SetName, AddressChange>>;
+export interface AddressSetChanges extends Readonly<Record<SetName, AddressChange>> {
+  /** Counts where the table was installed with a range. */
+  readonly podRange: PodRangeChange;
+}
 
 export interface FirewallOptions {
   /** Flows of changed addresses could not be looked for in connection tracking: that is tried again. */
@@ -159,8 +163,9 @@ export class Firewall {
     const keepsDecisions = affected !== "all";
     const hasShape = setNames.every((name) => (sets[name] === "all") === table.isAll(name));
     const deltaOf = (name: SetName): AddressDelta => (sets[name] === "all" || !hasShape ? noDelta : sets[name]);
-    const change = { managed: deltaOf("managed"), output: deltaOf("output"), flows, epoch, keepsDecisions };
-    if (hasShape) this.#enforce(change);
+    const { known, prefixes } = sets.podRange;
+    const change = { managed: deltaOf("managed"), output: deltaOf("output"), known, flows, epoch, keepsDecisions };
+    if (hasShape && (prefixes === null || table.podRange === undefined)) this.#enforce(change);
     else await this.#reshape(sets, change);
   }
 
@@ -170,13 +175,14 @@ export class Firewall {
   }
 
   /**
-   * The bridges to filter inside: those that carry a managed address's network, and those that are named. With `among`
+   * The bridges to filter inside: those that carry a managed address's network or pods, and those that are named. With `among`
    * only these of the managed addresses are looked at.
    */
   bridgesCarrying(named: readonly string[], among?: readonly Address[]): readonly string[] {
     const table = this.#get();
     const addresses = table.isAll("managed") ? "all" : (among ?? table.managed);
-    return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), addresses, named);
+    const range = table.podRange?.prefixes ?? [];
+    return bridgesToEnforce(listLinks(this.#route), listAddresses(this.#route), addresses, range, named);
   }
 
   /** Filters the traffic inside these bridges, and inside no other; returns the names that no bridge has. */
@@ -255,7 +261,7 @@ export class Firewall {
     this.#conntrack.close();
   }
 
-  /** "All packets" is another shape of the chains, not a set. */
+  /** "All packets" is another shape of the chains, not a set; so is the pods' range. */
   async #reshape(sets: AddressSetChanges, change: TableChange): Promise<void> {
     const table = this.#get();
     const target = (name: SetName): readonly Address[] | "all" => {
@@ -266,7 +272,10 @@ export class Firewall {
       set.delete(wanted.removed);
       return set.addresses;
     };
-    const reshaped = table.reshaped({ managed: target("managed"), output: target("output") });
+    const { podRange } = table;
+    const prefixes = sets.podRange.prefixes ?? podRange?.prefixes ?? [];
+    const range = podRange === undefined ? {} : { podRange: { ...podRange, prefixes } };
+    const reshaped = table.reshaped({ managed: target("managed"), output: target("output"), ...range });
     reshaped.note(change);
     await this.#tables.rebuild(reshaped.config);
     this.#adopt(reshaped, reshaped.flows);

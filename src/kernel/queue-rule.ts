@@ -44,11 +44,11 @@ interface Queues {
   readonly total: number;
 }
 
-/** Replaces whatever is in the queue chain. */
-export function replaceQueueRule(queue: Queues, bypass: boolean): readonly MessageBuilder[] {
+/** Replaces whatever is in the queue chain, or in another one of our table. */
+export function replaceQueueRule(queue: Queues, bypass: boolean, chain = QUEUE_CHAIN): readonly MessageBuilder[] {
   const flush: MessageBuilder = (sequence) =>
-    tableMessage("inet", Message.deleteRule, acknowledged, sequence, encodeString(NFTA_MEMBER, QUEUE_CHAIN));
-  return [flush, queueRule(TABLE_NAME, QUEUE_CHAIN, queue, bypass)];
+    tableMessage("inet", Message.deleteRule, acknowledged, sequence, encodeString(NFTA_MEMBER, chain));
+  return [flush, queueRule(TABLE_NAME, chain, queue, bypass)];
 }
 
 /** A throw-away table with a queue rule, for a rehearsal. */

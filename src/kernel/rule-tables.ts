@@ -8,10 +8,10 @@ import { type MessageBuilder, type NetlinkClient, netlinkFailure } from "./netli
 import { batch, deleteTable } from "./nf-tables.ts";
 import { applyRuleset, listObjects, listTimeouts, type NftObject } from "./nft.ts";
 import { replaceQueueRule } from "./queue-rule.ts";
-import { type Leftover, renderQueueChain, renderRuleset, shapeOf } from "./ruleset.ts";
+import { type Leftover, renderQueueChains, renderRuleset, shapeOf } from "./ruleset.ts";
 import {
   bridgeCounters,
-  QUEUE_CHAIN,
+  queueChains,
   type RuleCounter,
   type RulesetConfig,
   ruleCounters,
@@ -43,20 +43,22 @@ export class RuleTables {
   }
 
   /**
-   * Makes the tables, or replaces those that are there. The queue rule comes first, so that no packet is lost on the
+   * Makes the tables, or replaces those that are there. The queue rules come first, so that no packet is lost on the
    * way; the rest is one transaction, so that a table that was left to keep flows closed never stops doing so.
    */
   async make(config: RulesetConfig): Promise<void> {
-    await applyRuleset(renderQueueChain(config));
+    await applyRuleset(renderQueueChains(config));
     if (!config.useNativeQueue) {
-      this.commit("install the queue rule", [replaceQueueRule(config.queue, config.knobs.bypass === "accept")]);
+      const bypass = config.knobs.bypass === "accept";
+      const rules = queueChains(config).map(({ chain, queues }) => replaceQueueRule(queues, bypass, chain));
+      this.commit("install the queue rules", rules);
     }
     await this.rebuild(config);
   }
 
-  /** The same, but for the queue rule. */
+  /** The same, but for the queue rules. */
   async rebuild(config: RulesetConfig): Promise<void> {
-    const text = renderRuleset(config, await findLeftover());
+    const text = renderRuleset(config, await findLeftover(config));
     const bridgeText = this.#bridge.render();
     await applyRuleset(text + bridgeText);
     const shapes = new Map<TableFamily, Shape>([["inet", shapeOf(text)]]);
@@ -125,13 +127,14 @@ export async function readCounters(): Promise<RuleCounts> {
   ]) as RuleCounts;
 }
 
-/** What the table holds now, without the queue chain. */
-async function findLeftover(): Promise<Leftover> {
+/** What the table holds now, without the queue chains. */
+async function findLeftover(config: RulesetConfig): Promise<Leftover> {
+  const kept = queueChains(config).map(({ chain }) => chain);
   const names = (objects: readonly NftObject[]): readonly string[] =>
     objects.filter((object) => isOurs(object)).map(({ name }) => name);
   const chains = names(await listObjects("chains"));
   return {
-    chains: chains.filter((name) => name !== QUEUE_CHAIN),
+    chains: chains.filter((name) => !kept.includes(name)),
     sets: names(await listObjects("sets")),
     // Counters of ours go on counting.
     counters: names(await listObjects("counters")).filter((name) => !Object.hasOwn(ruleCounters, name)),

@@ -19,6 +19,7 @@ export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[]
       place: "last",
       begin: `meta mark & ${mark.bits(0xff)} == ${mark.bits(settled)} goto pass`,
       notUnicast: "accept",
+      before: [],
       inOutput: [],
       target: "conclude",
       end: [mark.clearPacket],

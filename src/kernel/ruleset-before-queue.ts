@@ -7,18 +7,18 @@ import { ctAccept, markHeld, markIn, markStates } from "../model/mark.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import { QUEUE_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
 import { refuseRemembered } from "./ruleset-denials.ts";
-import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
-
-/** A SYN alone; congestion notification and the like may be with it. */
-const isOpening = "tcp flags & (fin | syn | rst | ack) == syn";
+import { isOpening, renderBaseChains, renderChain } from "./ruleset-parts.ts";
+import { matchUnknown, unknownChains } from "./ruleset-pod-range.ts";
 
 export function renderBeforeQueue(config: RulesetConfig, mark: NftMark): string[] {
   return [
     ...divertChains(config, mark),
+    ...unknownChains(config, mark),
     ...renderBaseChains(config, {
       place: "first",
       begin: mark.clearPacket,
       notUnicast: "goto not_unicast",
+      before: matchUnknown(config),
       inOutput: ["ct state related jump related"],
       target: "divert",
       end: [],

@@ -4,6 +4,7 @@
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Address } from "../net/address.ts";
+import type { PodRange } from "./ruleset-pod-range.ts";
 import type { SourceCheck } from "./source-binding.ts";
 
 export const TABLE_NAME = "verdictd";
@@ -13,6 +14,8 @@ export const BRIDGE_TABLE = `bridge ${TABLE_NAME}`;
 export type TableFamily = "inet" | "bridge";
 /** The chain of the queue rule. Text never touches it after it's made: on some kernels nft can't write its rule. */
 export const QUEUE_CHAIN = "to_queue";
+/** The same for packets that wait until somebody is known to have their address. */
+export const HOLD_CHAIN = "to_hold";
 
 /** Named counters of the table `inet verdictd`: packets and bytes, since the table was made. */
 export const ruleCounters = {
@@ -24,6 +27,8 @@ export const ruleCounters = {
   judged_deny: "came back from the engine denied, to mark their flow or to be remembered",
   unjudged_accept: "passed without a verdict, as bypass or overflow wants",
   unjudged_drop: "dropped because nobody judged them",
+  unknown_held: "sent to wait: in the pods' range, nobody is known to have their address",
+  unknown_drop: "dropped: in the pods' range, nobody is known to have their address",
   misdelivered: "dropped: a managed address inside a broadcast or multicast frame",
   source_check_source: "dropped (source-dest-check): on a bridge, from an address that isn't the sender's",
   source_check_destination: "dropped (source-dest-check): on a bridge, to an address that isn't the receiver's",
@@ -49,6 +54,8 @@ export interface RulesetConfig {
   readonly managed: readonly Address[] | "all";
   /** Addresses to which this host's own packets are diverted as well (SG-83a), or all. */
   readonly output: readonly Address[] | "all";
+  /** Absent: an address that nobody is known to have is like any other. */
+  readonly podRange?: PodRange;
   /** Absent: no bridge is checked yet. */
   readonly sourceCheck?: SourceCheck;
   /** The epoch in force, 1–15; 0 for none: then nothing counts as decided. */
@@ -59,4 +66,20 @@ export interface RulesetConfig {
   readonly reviewed?: readonly Address[];
   /** Addresses whose flows were held for somebody else. Absent: none. */
   readonly renewed?: readonly Address[];
+}
+
+/** Chains that hold one queue rule each, made apart from all others, with their queue numbers. */
+export function queueChains({ queue, podRange }: Pick<RulesetConfig, "queue" | "podRange">): readonly QueueChain[] {
+  const judged = { chain: QUEUE_CHAIN, queues: queue };
+  if (podRange?.unknown !== "hold") return [judged];
+  return [judged, { chain: HOLD_CHAIN, queues: { first: holdQueue(queue), total: 1 } }];
+}
+export interface QueueChain {
+  readonly chain: string;
+  readonly queues: RulesetConfig["queue"];
+}
+
+/** The number of the waiting room's queue: it follows the workers'. */
+export function holdQueue({ first, total }: RulesetConfig["queue"]): number {
+  return first + total;
 }

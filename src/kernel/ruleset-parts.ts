@@ -4,6 +4,9 @@
  */
 import type { RulesetConfig } from "./ruleset-config.ts";
 
+/** A SYN alone; congestion notification and the like may be with it. */
+export const isOpening = "tcp flags & (fin | syn | rst | ack) == syn";
+
 /** One chain; `head` is its hook line, or null for a chain that others go to. */
 export function renderChain(name: string, head: string | null, rules: readonly string[]): string {
   const lines = head === null ? rules : [head, ...rules];
@@ -91,6 +94,8 @@ export interface BaseRules {
   readonly begin: string;
   /** With what isn't for this host's hardware address. */
   readonly notUnicast: string;
+  /** But for output, before the addresses are looked at. */
+  readonly before: readonly string[];
   /** In output alone, before the addresses are looked at. */
   readonly inOutput: readonly string[];
   /** Where packets of managed addresses go. */
@@ -100,13 +105,14 @@ export interface BaseRules {
 
 /** Both look at the same packets and leave the same alone: what passes the first chain unseen must pass the last one. */
 export function renderBaseChains(config: RulesetConfig, rules: BaseRules): string[] {
-  const { place, begin, notUnicast, inOutput, target, end } = rules;
+  const { place, begin, notUnicast, before, inOutput, target, end } = rules;
   const chains = hookPriorities(config).map(({ hook, [place]: priority }) =>
     renderChain(`${hook}_${place}`, renderHook(hook, priority), [
       begin,
       `meta pkttype != host ${notUnicast}`,
       `${isNeighbourDiscovery} accept`,
       ...(hook === "postrouting" ? passHostErrors(hook) : []),
+      ...before,
       ...matchManaged(config, hook, target),
       ...end,
     ]),

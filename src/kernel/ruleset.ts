@@ -19,11 +19,11 @@ import { deleteTimeouts, renderTimeouts } from "./flow-timeouts.ts";
 import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
 import { renderBeforeQueue } from "./ruleset-before-queue.ts";
-import { QUEUE_CHAIN, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
+import { HOLD_CHAIN, QUEUE_CHAIN, queueChains, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
 import { renderDenialChains, renderDenialSets } from "./ruleset-denials.ts";
 import { renderSourceCheck } from "./ruleset-source-check.ts";
 
-/** What an earlier run left in the table, by name, without the queue chain. */
+/** What an earlier run left in the table, by name, without the queue chains. */
 export interface Leftover {
   readonly chains: readonly string[];
   readonly sets: readonly string[];
@@ -33,22 +33,23 @@ export interface Leftover {
 }
 export const nothingLeft: Leftover = { chains: [], sets: [], counters: [], timeouts: [] };
 
-/** Makes the table with its queue chain; where nft has a queue statement of its own, with the queue rule too. */
-export function renderQueueChain(config: RulesetConfig): string {
-  const lines = [`add table ${TABLE}`, `add chain ${TABLE} ${QUEUE_CHAIN}`];
-  if (config.useNativeQueue) {
-    const { first, total } = config.queue;
+/** Makes the table with its queue chains; where nft has a queue statement of its own, with the queue rules too. */
+export function renderQueueChains(config: RulesetConfig): string {
+  const lines = [`add table ${TABLE}`];
+  const bypass = config.knobs.bypass === "accept" ? " bypass" : "";
+  for (const { chain, queues } of queueChains(config)) {
+    lines.push(`add chain ${TABLE} ${chain}`);
+    if (!config.useNativeQueue) continue;
+    const { first, total } = queues;
     const numbers = total === 1 ? `${first}` : `${first}-${first + total - 1}`;
-    const bypass = config.knobs.bypass === "accept" ? " bypass" : "";
     // Without `fanout`: a hash of the addresses keeps both directions of a flow at one worker.
-    lines.push(`flush chain ${TABLE} ${QUEUE_CHAIN}`);
-    lines.push(`add rule ${TABLE} ${QUEUE_CHAIN} queue num ${numbers}${bypass}`);
+    lines.push(`flush chain ${TABLE} ${chain}`, `add rule ${TABLE} ${chain} queue num ${numbers}${bypass}`);
   }
   return `${lines.join("\n")}\n`;
 }
 
 /**
- * Everything but the queue chain, replacing what an earlier run left, in one transaction: at no moment is the table
+ * Everything but the queue chains, replacing what an earlier run left, in one transaction: at no moment is the table
  * without rules, and packets are queued all the while.
  */
 export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothingLeft): string {
@@ -77,7 +78,13 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     renderAddressSet("output4", Family.ipv4, config.output),
     renderAddressSet("output6", Family.ipv6, config.output),
     ...renderDenialSets(config),
-    `\tchain ${QUEUE_CHAIN} {\n\t}`,
+    ...(config.podRange === undefined
+      ? []
+      : [
+          renderAddressSet("known4", Family.ipv4, config.podRange.known),
+          renderAddressSet("known6", Family.ipv6, config.podRange.known),
+        ]),
+    ...queueChains(config).map(({ chain }) => `\tchain ${chain} {\n\t}`),
     ...renderDenialChains(config),
     ...renderSourceCheck(config),
     ...renderAfterQueue(config, mark),
@@ -87,12 +94,12 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
   ].join("\n");
 }
 
-/** The chains of `renderRuleset`'s text with their number of rules, and the queue chain with its one. */
+/** The chains of `renderRuleset`'s text with their number of rules, and the queue chains with their one. */
 export function shapeOf(text: string): ReadonlyMap<string, number> {
   const shape = new Map<string, number>();
   for (const [, name = "", body = ""] of text.matchAll(/^\tchain (\w+) \{\n((?:\t\t.*\n)*)\t\}$/gm)) {
     const rules = body.split("\n").filter((line) => line !== "" && !line.startsWith("\t\ttype "));
-    shape.set(name, name === QUEUE_CHAIN ? 1 : rules.length);
+    shape.set(name, name === QUEUE_CHAIN || name === HOLD_CHAIN ? 1 : rules.length);
   }
   return shape;
 }

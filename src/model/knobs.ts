@@ -31,6 +31,8 @@ export type Knobs = { readonly [K in keyof Choices]: Choices[K][number] } & {
   readonly awsExempt: Readonly<Record<ExemptClass, "on" | "off">>;
   /** Seconds after start in which a TCP flow met mid-stream passes if either orientation would (PL-26); 0 = strict. */
   readonly midstreamAdoptSeconds: number;
+  /** Packets of an address in the pods' range that nobody is known to have (NP-64): held so long, at most, or this. */
+  readonly unknownLocalIp: { readonly holdMs: number } | "deny" | "allow";
 };
 
 export const defaultKnobs: Knobs = {
@@ -40,6 +42,7 @@ export const defaultKnobs: Knobs = {
   defaultVerdict: {},
   awsExempt: Object.fromEntries(exemptClasses.map((c) => [c, "on"])) as Record<ExemptClass, "on">,
   midstreamAdoptSeconds: 60,
+  unknownLocalIp: { holdMs: 2000 },
 };
 
 /** One `NAME=VALUE` that can't be taken, and why. */
@@ -71,6 +74,7 @@ export function listKnobs(): { readonly name: string; readonly values: readonly 
     { name: "defaultVerdict.STAGE", values: ["accept", "deny"] },
     { name: "awsExempt.CLASS", values: ["on", "off"] },
     { name: "midstream", values: ["adopt(60)", "strict"] },
+    { name: "unknownLocalIp", values: ["hold(2000)", "deny", "allow"] },
   ];
 }
 
@@ -96,6 +100,11 @@ function withKnob(knobs: Knobs, name: string, value: string): Knobs | string {
   if (name === "midstream") {
     const seconds = value === "strict" ? 0 : Number(/^adopt\((\d{1,5})\)$/.exec(value)?.[1] ?? Number.NaN);
     return Number.isNaN(seconds) ? oneOf(["adopt(SECONDS)", "strict"]) : { ...knobs, midstreamAdoptSeconds: seconds };
+  }
+  if (name === "unknownLocalIp") {
+    const holdMs = Number(/^hold\((\d{1,5})\)$/.exec(value)?.[1] ?? 0);
+    if (value === "deny" || value === "allow") return { ...knobs, unknownLocalIp: value };
+    return holdMs > 0 ? { ...knobs, unknownLocalIp: { holdMs } } : oneOf(["hold(MILLISECONDS)", "deny", "allow"]);
   }
   return `no such knob; the knobs are ${listKnobs()
     .map((k) => k.name)

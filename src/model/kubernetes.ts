@@ -3,6 +3,7 @@
  * depends on the order of the input (PL-25).
  */
 import type { Address } from "../net/address.ts";
+import type { Prefix } from "../net/prefix.ts";
 import type { AdminPolicy } from "./admin-policy.ts";
 import type { Origin } from "./finding.ts";
 import type { Labels } from "./labels.ts";
@@ -71,6 +72,8 @@ export interface Node {
   readonly name: string;
   readonly labels: Labels;
   readonly addresses: readonly Address[];
+  /** Where its pods' addresses lie (`spec.podCIDRs`); empty where it doesn't say. */
+  readonly podRanges: readonly Prefix[];
   readonly origin: Origin;
 }
 

@@ -27,6 +27,8 @@ export interface MetricValues {
   readonly sendErrors: number;
   readonly evaluatorErrors: number;
   readonly unparseablePackets: number;
+  /** Of packets whose address nobody was known to have: those that wait now, all that came, and what became of them. */
+  readonly waitingRoom: Readonly<Record<"held" | "packets" | "released" | "expired" | "refused", number>>;
   /** How often a worker looked for the next packet before it slept, by whether there was one in time. */
   readonly spins: Readonly<Record<"paid" | "failed", number>>;
   /** Times that our rules were put back after others had removed or changed them. */
@@ -64,6 +66,9 @@ export const metricHelp = {
   verdictd_verdict_send_errors_total: "Verdicts that the kernel refused to take",
   verdictd_evaluator_errors_total: "Decisions made by errorVerdict because an evaluator failed",
   verdictd_unparseable_packets_total: "Packets decided by errorVerdict because they could not be parsed",
+  verdictd_held_packets: "Packets that wait until somebody is known to have their address in the pods' range",
+  verdictd_held_packets_total: "Packets that came to wait because nobody was known to have their address",
+  verdictd_held_packets_ended_total: "Packets that no longer wait, by whether their address became known in time",
   verdictd_spins_total: "Times that a worker looked for the next packet instead of sleeping, by whether one came",
   verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
   verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
@@ -103,6 +108,9 @@ export class Metrics {
     this.#counter("verdictd_verdict_send_errors_total", []);
     this.#counter("verdictd_evaluator_errors_total", []);
     this.#counter("verdictd_unparseable_packets_total", []);
+    this.#gauge("verdictd_held_packets", []);
+    this.#counter("verdictd_held_packets_total", []);
+    this.#counter("verdictd_held_packets_ended_total", ["result"]);
     this.#counter("verdictd_spins_total", ["result"]);
     this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
     this.#counter("verdictd_kernel_rules_restored_total", []);
@@ -141,6 +149,12 @@ export class Metrics {
     this.#count("verdictd_verdict_send_errors_total", {}, values.sendErrors);
     this.#count("verdictd_evaluator_errors_total", {}, values.evaluatorErrors);
     this.#count("verdictd_unparseable_packets_total", {}, values.unparseablePackets);
+    const { held, packets, ...ended } = values.waitingRoom;
+    this.#set("verdictd_held_packets", {}, held);
+    this.#count("verdictd_held_packets_total", {}, packets);
+    for (const [result, count] of Object.entries(ended)) {
+      this.#count("verdictd_held_packets_ended_total", { result }, count);
+    }
     for (const [result, count] of Object.entries(values.spins)) this.#count("verdictd_spins_total", { result }, count);
     for (const [rule, packets] of Object.entries(values.kernelRules)) {
       this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);

@@ -15,6 +15,11 @@ export interface FirewallText {
   readonly hook?: "forward" | "postrouting";
   readonly queue?: number;
   readonly knobs?: Partial<Knobs>;
+  readonly podRange?: {
+    readonly prefixes: readonly string[];
+    readonly known: readonly string[];
+    readonly unknown: "hold" | "drop";
+  };
 }
 
 /** A packet as the queue had it: our byte of its mark, the other owners' bits, and its ports. */
@@ -30,6 +35,8 @@ export interface Seen {
 interface Changes {
   readonly managed?: TextDelta | "all";
   readonly output?: TextDelta | "all";
+  readonly known?: TextDelta;
+  readonly prefixes?: readonly string[];
 }
 
 export interface TextDelta {

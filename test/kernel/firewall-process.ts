@@ -9,11 +9,12 @@ import { Firewall } from "../../src/kernel/firewall.ts";
 import { listAddresses, listLinks } from "../../src/kernel/links.ts";
 import { NetlinkClient, NetlinkProtocol } from "../../src/kernel/netlink-client.ts";
 import { probeKernel } from "../../src/kernel/probe.ts";
-import type { AddressChange } from "../../src/model/address-change.ts";
+import type { AddressChange, AddressDelta } from "../../src/model/address-change.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { defaultMarkLayout } from "../../src/model/mark.ts";
 import { type Address, formatAddress, parseAddress } from "../../src/net/address.ts";
-import type { Command, FirewallText, Seen, TextDelta } from "./firewall-driver.ts";
+import { type Prefix, parsePrefix } from "../../src/net/prefix.ts";
+import type { Command, Seen, TextDelta } from "./firewall-driver.ts";
 
 const addon = loadAddon();
 const firewall = new Firewall(addon, { searchDelayMs: 100 });
@@ -30,6 +31,10 @@ let searching: Promise<number> | null = null;
 
 function addresses(texts: readonly string[] | "all"): readonly Address[] | "all" {
   return texts === "all" ? texts : texts.map((text) => parseAddress(text)!);
+}
+
+function prefixesOf(texts: readonly string[]): readonly Prefix[] {
+  return texts.map((text) => parsePrefix(text)!);
 }
 
 function startQueue(number: number, maxLength: number, failOpen: boolean): void {
@@ -81,7 +86,7 @@ function changeOf(delta: TextDelta | "all" = {}): AddressChange {
 const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { op: K }>) => unknown } = {
   probe: () => probeKernel(addon),
   async install({ config }) {
-    const { managed, output = [], hook = "forward", queue: first = 4720, knobs = {} } = config satisfies FirewallText;
+    const { managed, output = [], hook = "forward", queue: first = 4720, knobs = {}, podRange } = config;
     return firewall.install({
       mark: defaultMarkLayout,
       queue: { first, total: 1 },
@@ -90,6 +95,15 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
       hook,
       managed: addresses(managed),
       output: addresses(output),
+      ...(podRange === undefined
+        ? {}
+        : {
+            podRange: {
+              ...podRange,
+              prefixes: prefixesOf(podRange.prefixes),
+              known: addresses(podRange.known) as Address[],
+            },
+          }),
     });
   },
   startQueue: ({ number = 4720, maxLength = 4096, failOpen = false }) => startQueue(number, maxLength, failOpen),
@@ -110,8 +124,12 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   takeEpoch: () => firewall.takeEpoch(),
   clearDecisions: () => firewall.clearDecisions(),
   /** Of some addresses, or of all: then every flow is asked about again. */
-  async change({ epoch, managed, output, affected = [], renewed = [], isAwaited = true }) {
-    const sets = { managed: changeOf(managed), output: changeOf(output) };
+  async change({ epoch, managed, output, known, prefixes, affected = [], renewed = [], isAwaited = true }) {
+    const podRange = {
+      prefixes: prefixes === undefined ? null : prefixesOf(prefixes),
+      known: changeOf(known) as AddressDelta,
+    };
+    const sets = { managed: changeOf(managed), output: changeOf(output), podRange };
     await firewall.change(epoch, sets, addresses(affected), addresses(renewed) as Address[]);
     const settled = firewall.settled().finally(() => {
       searching = null;

@@ -1,7 +1,7 @@
 /** The firewall against a real kernel, without traffic: what it makes, changes, replaces and takes away. */
 import { existsSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { renderQueueChain, renderRuleset } from "../../src/kernel/ruleset.ts";
+import { renderQueueChains, renderRuleset } from "../../src/kernel/ruleset.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { defaultMarkLayout } from "../../src/model/mark.ts";
 import { createLab, type Namespace, skipReason } from "../support/namespace.ts";
@@ -103,7 +103,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     const before = ruleset();
     const probe = await firewall.probe();
     const takes =
-      n.run(["nft", "-c", "-f", "-"], { input: renderQueueChain(native) + renderRuleset(native) }).status === 0;
+      n.run(["nft", "-c", "-f", "-"], { input: renderQueueChains(native) + renderRuleset(native) }).status === 0;
     expect(probe).toMatchObject({
       queue: takes ? "native" : "xt",
       acceptsRuleset: true,

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { renderQueueChain, renderRuleset } from "../../src/kernel/ruleset.ts";
+import { renderQueueChains, renderRuleset } from "../../src/kernel/ruleset.ts";
 import type { RulesetConfig } from "../../src/kernel/ruleset-config.ts";
 import { defaultKnobs } from "../../src/model/knobs.ts";
 import { defaultMarkLayout, type MarkLayout, markLayout } from "../../src/model/mark.ts";
 import { parseAddress } from "../../src/net/address.ts";
+import { parsePrefix } from "../../src/net/prefix.ts";
 
 const base: RulesetConfig = {
   mark: defaultMarkLayout,
@@ -16,13 +17,18 @@ const base: RulesetConfig = {
   epoch: 0,
 };
 
+const podRange = {
+  prefixes: ["10.244.1.0/24", "fd00:244::/64"].map((text) => parsePrefix(text)!),
+  known: addresses("10.244.1.1", "10.244.1.7", "fd00:244::7"),
+};
+
 function addresses(...texts: string[]) {
   return texts.map((text) => parseAddress(text)!);
 }
 
 function text(change: Partial<RulesetConfig>): string {
   const config = { ...base, ...change };
-  return renderQueueChain(config) + renderRuleset(config);
+  return renderQueueChains(config) + renderRuleset(config);
 }
 
 describe("the whole text", () => {
@@ -55,6 +61,7 @@ describe("the whole text", () => {
         },
       },
     ],
+    ["pod-range", { podRange: { ...podRange, unknown: "hold" } }],
     ["aws-timeouts", { knobs: { ...defaultKnobs, sgTimeouts: "aws" } }],
     ["all-low-mark", { managed: "all", output: "all", mark: markLayout(0xff) as MarkLayout, epoch: 3 }],
   ];
@@ -88,6 +95,26 @@ describe("what the failure knobs write", () => {
     ["postrouting: no reject at all", { hook: "postrouting" }, /reject/, false],
     ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
     ["the xt target isn't text", {}, /queue num/, false],
+    ["NP-64: without a range nobody is unknown", {}, /chain unknown|known4|to_hold/, false],
+    [
+      "NP-64: one queue more, behind the workers'",
+      { useNativeQueue: true, podRange: { ...podRange, unknown: "hold" } },
+      /to_hold queue num 4722$/m,
+      true,
+    ],
+    [
+      "bypass=accept: what the queue let past is known to the last chain",
+      { knobs: { ...defaultKnobs, bypass: "accept" }, podRange: { ...podRange, unknown: "hold" } },
+      /chain wait \{\n\t\tmeta mark set meta mark \| 0x01000000\n\t\tcounter name unknown_held\n\t\tgoto to_hold\n/,
+      true,
+    ],
+    ["unknownLocalIp=deny: no queue", { podRange: { ...podRange, unknown: "drop" } }, /to_hold/, false],
+    [
+      "postrouting: also before the managed ones",
+      { hook: "postrouting", podRange: { ...podRange, unknown: "hold" } },
+      /chain postrouting_first \{[\s\S]*@known6 jump unknown\n\t\tip saddr @managed4/,
+      true,
+    ],
     ["no epoch, no element", {}, /set epoch \{\n\t\ttype mark\n\t\tsize 32\n\t\}/, true],
     ["SG-68a, sgTimeouts=kernel: no timeouts of ours", {}, /ct timeout/, false],
     [

@@ -8,6 +8,7 @@ export const someMetricValues: MetricValues = {
   queueOverruns: 0,
   sendErrors: 0,
   evaluatorErrors: 0,
+  waitingRoom: { held: 2, packets: 9, released: 4, expired: 2, refused: 1 },
   spins: { paid: 5, failed: 6 },
   unparseablePackets: 0,
   rulesRestored: 2,

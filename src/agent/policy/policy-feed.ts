@@ -7,11 +7,14 @@ import { describeThrown } from "../../evaluators/custom/failures.ts";
 import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
+import type { Pod } from "../../model/kubernetes.ts";
 import { type Address, addressKey } from "../../net/address.ts";
+import type { Prefix } from "../../net/prefix.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
+import { PodRangeMembers } from "./pod-range.ts";
 import type { SourceChange } from "./policy-sources.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
 
@@ -27,6 +30,8 @@ export interface PolicyParts {
   readonly evaluators: readonly PreparedEvaluator[];
   /** Only this node's pods are judged for; null: all that there are. */
   readonly nodeName: string | null;
+  /** Where the pods' addresses of this node lie; where there are none, its Node says it. */
+  readonly podRanges: readonly Prefix[];
 }
 
 export class PolicyFeed {
@@ -37,6 +42,7 @@ export class PolicyFeed {
   readonly #readHostAddresses: () => readonly Address[];
   readonly #say: (message: PolicyMessage) => void;
   readonly #owners: Owners;
+  readonly #podRange: PodRangeMembers;
   readonly #ownersMemory = new OwnersMemory();
   readonly #cnis = new CniDetector();
   #areOwnersNew = true;
@@ -49,7 +55,7 @@ export class PolicyFeed {
   #reportTimer: NodeJS.Timeout | null = null;
 
   constructor(
-    { store, knobs, evaluators, nodeName }: PolicyParts,
+    { store, knobs, evaluators, nodeName, podRanges }: PolicyParts,
     readHostAddresses: () => readonly Address[],
     say: (message: PolicyMessage) => void,
   ) {
@@ -57,6 +63,8 @@ export class PolicyFeed {
     this.#evaluators = evaluators;
     this.#compiler = new Compiler(knobs, { custom: evaluators, inventory: () => store.inventory(), nodeName });
     this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
+    const pods = (): Iterable<Pod> => store.inventory().kubernetes.pods;
+    this.#podRange = new PodRangeMembers({ prefixes: podRanges, nodeName, pods });
     this.#readHostAddresses = readHostAddresses;
     this.#say = say;
   }
@@ -121,10 +129,14 @@ export class PolicyFeed {
       ? "all"
       : ownerChanges.flatMap((some) => (some === "all" ? [] : some));
     this.#areOwnersNew ||= newOwners === "all" || newOwners.length > 0;
+    const podRange = this.#podRange.update(changes);
     const update = this.#compiler.update(changes);
     this.#tellFailures();
     return {
       ...update,
+      // Flows of addresses that are unknown from now on may have been decided before.
+      affected: podRange.prefixes === null ? update.affected : "all",
+      podRange,
       managedCount: this.#compiler.managedCount,
       number: ++this.#number,
       newOwners,

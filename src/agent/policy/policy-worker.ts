@@ -18,7 +18,7 @@ import { PolicyStatusWriter } from "./status/policy-status-writer.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("agent/policy/policy-worker is started as a worker thread");
-const { directories, vpcs, cluster, told, nodeName, knobs, modules: paths } = workerData as PolicyOptions;
+const { directories, vpcs, cluster, told, nodeName, podRanges, knobs, modules: paths } = workerData as PolicyOptions;
 const say = (message: PolicyMessage): void => port.postMessage(message);
 /** How often the agent hears how the cluster's API is doing. */
 const CLUSTER_STATUS_INTERVAL_MS = 1000;
@@ -84,7 +84,7 @@ function begin(change: InventoryChange, errors: readonly FileError[], readMs: nu
   const client = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
   route = client;
   feed = new PolicyFeed(
-    { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName },
+    { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName, podRanges },
     () => listHostAddresses(client),
     say,
   );

@@ -9,7 +9,9 @@ import type { AddressChange } from "../../model/address-change.ts";
 import type { NetworkInterface } from "../../model/ec2.ts";
 import type { Finding } from "../../model/finding.ts";
 import type { Knobs } from "../../model/knobs.ts";
+import type { PodRangeChange } from "../../model/pod-range.ts";
 import type { Address } from "../../net/address.ts";
+import type { Prefix } from "../../net/prefix.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
 import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
 import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
@@ -25,6 +27,8 @@ export interface PolicyOptions {
   readonly vpcs: readonly string[];
   /** Of Kubernetes, only this node's pods are judged for, and this machine is that node; null: all pods are. */
   readonly nodeName: string | null;
+  /** Where the pods' addresses of this node lie; where there are none, its Node says it. */
+  readonly podRanges: readonly Prefix[];
   readonly knobs: Knobs;
   /** Users' own evaluators: the files that `run` has loaded before, without a complaint. */
   readonly modules: readonly string[];
@@ -39,6 +43,7 @@ export interface PolicyUpdate {
   readonly affected: readonly Address[] | "all";
   readonly managed: AddressChange;
   readonly output: AddressChange;
+  readonly podRange: PodRangeChange;
   /** How many addresses are managed after it. */
   readonly managedCount: number | "all";
   /** Addresses that somebody has now who didn't have them before; `all`, at a start, where that isn't known. */

@@ -1,7 +1,8 @@
 /** Namespaces, nodes and services, from untrusted objects. */
-import { at, isObject, type JsonObject, readList, refuse } from "../../evaluators/kubernetes/reading.ts";
+import { at, isObject, type JsonObject, type Place, readList, refuse } from "../../evaluators/kubernetes/reading.ts";
 import { type Namespace, type Node, namespaceNameLabel, type Service } from "../../model/kubernetes.ts";
 import { type Address, parseAddress } from "../../net/address.ts";
+import { type Prefix, parsePrefix } from "../../net/prefix.ts";
 import { field, type Metadata, readLabels } from "./metadata.ts";
 
 /** NP-24. */
@@ -22,7 +23,22 @@ export function readNode(object: JsonObject, { name, labels, place }: Metadata):
       refuse(at(listPlace, i), "bad-address", "AN-24", `${JSON.stringify(text)} is no IP address; it is ignored`);
     }
   });
-  return { name, labels, addresses, origin: place.origin };
+  return { name, labels, addresses, podRanges: readPodRanges(object, place), origin: place.origin };
+}
+
+/** `podCIDRs`, or `podCIDR` where only that is written (NP-64). */
+function readPodRanges(object: JsonObject, place: Place): readonly Prefix[] {
+  const { podCIDRs, podCIDR } = field(object, "spec", place);
+  const isList = podCIDRs !== undefined && podCIDRs !== null;
+  const list = isList ? (readList(podCIDRs, at(place, "spec.podCIDRs"), "NP-64") ?? []) : [podCIDR];
+  return list.flatMap((text, i) => {
+    if (text === undefined || text === null || text === "") return [];
+    const prefix = typeof text === "string" ? parsePrefix(text) : null;
+    if (prefix) return prefix;
+    const where = isList ? at(at(place, "spec.podCIDRs"), i) : at(place, "spec.podCIDR");
+    refuse(where, "bad-cidr", "NP-64", `${JSON.stringify(text)} is no CIDR; pods are not waited for there`);
+    return [];
+  });
 }
 
 /** Only for people: policies never match a Service's address (NP-51). */
