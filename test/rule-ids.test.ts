@@ -25,10 +25,8 @@ const unshown: Readonly<Record<string, string>> = {
   "SG-72": "AWS's allowance of tracked connections isn't modelled; its counter comes with a later version",
   "SG-93": "a block of whole accounts, no matter of security groups; not modelled",
   "SG-94": "the source and destination check is about bridges' ports; comes with a later version",
-  "NP-64": "holding packets of unknown local addresses comes with a later version",
   "AN-51": "nothing writes status.conditions before the API server is a source",
   "T-43": "IPVS needs live packets and its kernel module",
-  "T-48": "holding packets (NP-64) comes with a later version",
 };
 
 const ids = Object.entries(rules).flatMap(([group, text]) => text.split(" ").flatMap((part) => expand(group, part)));

@@ -80,7 +80,7 @@ describe.skipIf(skipReason !== null)("pods that nobody knows yet", () => {
   const becomesKnown = (): Promise<void> => (engine as Engine).applies(() => policy.write("web.json", web));
 
   describe.each(families)("the four races (family %i)", (family) => {
-    test("a new pod sends first, its egress is denied: nothing passes", async () => {
+    test("T-48: a new pod sends first, its egress is denied: nothing passes", async () => {
       policy.write("policy.json", closed("Egress"));
       await start(...held);
       const to = await net.peers.b1.openUdp({ family: family === 0 ? 4 : 6, localPort: port });
@@ -94,7 +94,7 @@ describe.skipIf(skipReason !== null)("pods that nobody knows yet", () => {
       expect(await connecting).toBe("timeout");
     });
 
-    test("a new pod sends first and may: its connection waits, its datagrams keep their order", async () => {
+    test("NP-64: a new pod sends first and may: its connection waits, its datagrams keep their order", async () => {
       policy.write("policy.json", closed("Ingress"));
       await start(...held);
       const to = await net.peers.b1.openUdp({ family: family === 0 ? 4 : 6, localPort: port });
@@ -145,7 +145,7 @@ describe.skipIf(skipReason !== null)("pods that nobody knows yet", () => {
       expect(await client.receives("hello")).toBe("received");
     });
 
-    test("NP-65: an answer of a flow that began before is no new flow", async () => {
+    test("NP-65, T-49: an answer of a flow that began before is no new flow", async () => {
       policy.write("policy.json", closed("Ingress"));
       const before = await net.peers.a.converse(net.peers.out, address.out[family], port);
       await start(...held);

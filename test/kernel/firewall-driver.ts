@@ -48,6 +48,8 @@ export type Command =
   | { readonly op: "install"; readonly config: FirewallText }
   | { readonly op: "startQueue"; readonly number?: number; readonly maxLength?: number; readonly failOpen?: boolean }
   | { readonly op: "answer"; readonly byte: number }
+  /** Packets that wait run the hook again; how many there were. */
+  | { readonly op: "releaseRoom" }
   | { readonly op: "publishEpoch"; readonly epoch: number }
   | ({
       readonly op: "change";
@@ -62,6 +64,8 @@ export type Command =
         | "probe"
         | "takeEpoch"
         | "stopQueue"
+        | "startRoom"
+        | "countRoom"
         | "takeSeen"
         | "clearDecisions"
         | "counters"

@@ -23,8 +23,11 @@ const netlink = new NetlinkClient(addon, NetlinkProtocol.route);
 const probed = probeKernel(addon);
 const NF_DROP = 0;
 const NF_ACCEPT = 1;
+const NF_STOLEN = 2;
+const NF_REPEAT = 4;
 
 let queue: QueueSocket | null = null;
+let room: { readonly socket: QueueSocket; readonly release: () => number } | null = null;
 let answer = 0;
 let seen: Seen[] = [];
 let searching: Promise<number> | null = null;
@@ -78,6 +81,35 @@ function startQueue(number: number, maxLength: number, failOpen: boolean): void 
   queue = socket;
 }
 
+/** The queue behind the engine's: what comes is kept until it's released. */
+function startRoom(): void {
+  const { slotLayout: layout } = addon;
+  const places = 16;
+  const slab = new SharedArrayBuffer(4 * (layout.headerWords + layout.slotWords));
+  const words = new Uint32Array(slab);
+  let next = 0;
+  const socket = new addon.QueueSocket({
+    ...{ queue: 4721, copyRangeBytes: 128, maxLength: 64, receiveBufferBytes: 1 << 20, failOpen: false },
+    ...{ slots: 1, slab, keeps: places, spinMicroseconds: 0, errorVerdict: NF_DROP, errorMark: 0, markMask: 0 },
+  });
+  socket.start(
+    () => {
+      words[layout.headerWords + layout.verdict] = NF_STOLEN;
+      words[layout.headerWords + layout.markOut] = next++ % places;
+    },
+    (error) => {
+      throw error;
+    },
+  );
+  room = {
+    socket,
+    release: () => {
+      const all = Uint32Array.from({ length: places }, (_, i) => (next + i) % places);
+      return socket.answerKept(all, places, NF_REPEAT);
+    },
+  };
+}
+
 function changeOf(delta: TextDelta | "all" = {}): AddressChange {
   if (delta === "all") return delta;
   return { added: addresses(delta.added ?? []) as Address[], removed: addresses(delta.removed ?? []) as Address[] };
@@ -110,7 +142,12 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   stopQueue() {
     queue?.close();
     queue = null;
+    room?.socket.close();
+    room = null;
   },
+  startRoom,
+  countRoom: () => room?.socket.stats().kept,
+  releaseRoom: () => room?.release(),
   /** What every packet is answered from now on: 0 drops it, anything else is accepted with this byte. */
   answer({ byte }) {
     answer = byte;
@@ -163,6 +200,7 @@ createInterface({ input: process.stdin })
   })
   .on("close", () => {
     queue?.close();
+    room?.socket.close();
     firewall.close();
     netlink.close();
   });
