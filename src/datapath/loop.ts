@@ -11,7 +11,7 @@ import type { SlotFlags, SlotLayout } from "../kernel/addon.ts";
 import { createFlowView, type FlowView, PacketState, reverseFlowView } from "../model/flow.ts";
 import { type MarkLayout, markHeld, markIn, packetStates } from "../model/mark.ts";
 import { Reason } from "../model/reason.ts";
-import { Family } from "../net/address.ts";
+import { equalAddresses, Family } from "../net/address.ts";
 import { Protocol } from "../net/protocol.ts";
 import { AdoptedFlows } from "./adopted-flows.ts";
 import { acceptByte, denyByte, isFirstSyn, marksDenial, NF_ACCEPT, NF_DROP, remembersDenial } from "./answer.ts";
@@ -174,7 +174,10 @@ export class Loop {
     view.icmpType = words[at + layout.icmpType] as number;
     view.icmpCode = words[at + layout.icmpCode] as number;
     view.isFragment = (flags & this.#flags.fragment) !== 0;
-    view.viaService = (state === PacketState.original || state === PacketState.reply) && (byte & markIn.dnat) !== 0;
+    const isTranslated = (state === PacketState.original || state === PacketState.reply) && (byte & markIn.dnat) !== 0;
+    // IPVS translates without telling tracking. What a pod sends to its own address never comes to a hook, unless it was
+    // sent to a service (AN-31).
+    view.viaService = isTranslated || equalAddresses(source, destination);
     view.state = state;
   }
 }

@@ -32,7 +32,7 @@ export interface Flow {
   /** 0–255; 0 where the protocol isn't ICMP. */
   readonly icmpType: number;
   readonly icmpCode: number;
-  /** The destination was rewritten by DNAT: the flow went through a Service (AN-31). */
+  /** The destination was rewritten, by DNAT or by IPVS: the flow went through a Service (AN-31). */
   readonly viaService: boolean;
   /** A fragment without its transport header: ports and ICMP type are unknown (SG-91). */
   readonly isFragment: boolean;

@@ -275,6 +275,22 @@ describe("what the kernel is told", () => {
     );
   });
 
+  test.each([
+    ["neither", "10.0.0.2", 0, false],
+    ["it was translated", "10.0.0.2", markIn.dnat, true],
+    ["it goes to where it comes from (IPVS)", "10.0.0.1", 0, true],
+  ])("AN-31: whether a packet went through a service: %s", (_, to, dnat, expected) => {
+    let seen: boolean | null = null;
+    const program = programOf({
+      stateful: (view) => {
+        seen = view.viaService;
+        return Verdict.accept;
+      },
+    });
+    judge(program, { to, mark: markStates.original | dnat });
+    expect(seen).toBe(expected);
+  });
+
   test("a reply is judged by its flow's original tuple", () => {
     const seen: number[][] = [];
     const program = programOf({
