@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Namespace } from "./namespace.ts";
+import { type Namespace, patience } from "./namespace.ts";
 
 const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
@@ -62,7 +62,7 @@ export class Engine {
     args: readonly string[] = [],
   ): Promise<Engine> {
     const engine = new Engine(namespace, [...directories.flatMap((d) => ["--dir", d]), ...args]);
-    await engine.reaches("ready", () => engine.events.some((e) => e.event === "ready"));
+    await engine.reaches("ready", () => engine.events.some((e) => e.event === "ready"), 30_000);
     return engine;
   }
 
@@ -78,7 +78,7 @@ export class Engine {
   }
 
   async reaches(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
-    const end = performance.now() + timeoutMs;
+    const end = performance.now() + timeoutMs * patience;
     while (!condition()) {
       const left = end - performance.now();
       if (left <= 0 || this.#exit !== null) {
@@ -97,7 +97,7 @@ export class Engine {
   }
 
   async exits(timeoutMs = 10_000): Promise<number> {
-    const end = performance.now() + timeoutMs;
+    const end = performance.now() + timeoutMs * patience;
     while (this.#exit === null) {
       if (performance.now() > end) throw new Error(`verdictd didn't end\n${this.stderr}`);
       await new Promise<void>((resolve) => {

@@ -15,6 +15,9 @@ import { fileURLToPath } from "node:url";
 const hooksPath = fileURLToPath(new URL("register-typescript.mjs", import.meta.url));
 const NETNS_DIRECTORY = "/run/netns";
 
+/** How many times longer everything may take: emulated machines are slow. */
+export const patience = Number(process.env.VERDICTD_TEST_PATIENCE ?? 1);
+
 /** Why kernel tests can't run here, or null: for `describe.skipIf(skipReason !== null)` and the test's name. */
 export const skipReason: string | null = findSkipReason();
 
@@ -92,7 +95,7 @@ export async function waitFor(
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 5000,
 ): Promise<void> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + timeoutMs * patience;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -190,7 +193,7 @@ function run(argv: readonly string[], options: RunOptions = {}): SpawnSyncReturn
   const [command = "", ...args] = argv;
   return spawnSync(command, args, {
     encoding: "utf8",
-    timeout: options.timeoutMs ?? 20_000,
+    timeout: (options.timeoutMs ?? 20_000) * patience,
     maxBuffer: 64 << 20,
     ...(options.input === undefined ? {} : { input: options.input }),
   });
