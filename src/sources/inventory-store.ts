@@ -54,9 +54,13 @@ export class InventoryStore {
     this.#setObjectFindings(origin, []);
   }
 
-  /** Names of objects that `putObject` made, of one source. Looks at all objects of the list. */
-  objectNames(list: keyof KubernetesParts, file: string): Generator<string> {
-    return this.#kubernetes.namesOf(list, file);
+  /**
+   * Names of objects that `putObject` made, of one source. Looks at all objects of the list. Those that only findings are
+   * known of (nothing could be made of them) are among them, whatever list they would be in.
+   */
+  *objectNames(list: keyof KubernetesParts, file: string): Generator<string> {
+    yield* this.#kubernetes.namesOf(list, file);
+    for (const [name, [finding]] of this.#objectFindings) if (finding?.file === file) yield name;
   }
 
   hasNode(name: string): boolean {
