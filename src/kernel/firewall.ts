@@ -142,7 +142,7 @@ export class Firewall {
       const epoch = epochs.take();
       if (epoch !== null) return epoch;
       this.#review.begin(this.#get(), noFlowChanges);
-      await this.#review.settled();
+      await this.#review.searched();
     }
     throw new KernelError("VERDICTD_CONNTRACK", "take an epoch", 0, "connection tracking could not be searched");
   }

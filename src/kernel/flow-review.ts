@@ -24,7 +24,7 @@ const RETRY_MS = 1000;
 const FEW_FREE = 7;
 
 export interface FlowReviewParts {
-  readonly conntrack: Conntrack;
+  readonly conntrack: Pick<Conntrack, "settle">;
   readonly commit: (operation: string, groups: MessageGroups) => void;
   readonly onFailure: (error: unknown) => void;
   /** From a change to the search. */
@@ -36,6 +36,8 @@ export class FlowReview {
   /** Addresses that no search which began since has covered. */
   readonly #waiting = new Set<string>();
   #running: Promise<number> | null = null;
+  /** Who waits for a search to be over, not for all of them. */
+  #onSearched: (() => void)[] = [];
   #table: FilterTable | null = null;
   #wake: () => void = () => {};
 
@@ -51,12 +53,26 @@ export class FlowReview {
     if (this.#waiting.size === 0 && !isShort(table)) return;
     this.#running ??= this.#searchAll().finally(() => {
       this.#running = null;
+      this.#tellSearched();
     });
   }
 
   /** Resolves when nothing waits: with the number of entries that changed. Never rejects. */
   settled(): Promise<number> {
     return this.#running ?? Promise.resolve(0);
+  }
+
+  /**
+   * Resolves when one search is over, the one under way or the next: spent numbers are free then. What has changed since it
+   * began, and waits for another, may wait for as long as it likes. At once where nothing runs. Never rejects.
+   */
+  searched(): Promise<void> {
+    if (this.#running === null) return Promise.resolve();
+    return new Promise((resolve) => this.#onSearched.push(resolve));
+  }
+
+  #tellSearched(): void {
+    for (const resolve of this.#onSearched.splice(0)) resolve();
   }
 
   /** The table is gone, or nobody's any more. What is under way ends by itself. */
@@ -76,6 +92,7 @@ export class FlowReview {
       const start = performance.now();
       try {
         count += await this.#search(table, batch);
+        this.#tellSearched();
       } catch (error) {
         if (this.#table === null) return count;
         this.#parts.onFailure(error);
