@@ -17,17 +17,23 @@ export interface WaitingRoomOptions {
   readonly flags: SlotFlags;
   readonly slab: ArrayBufferLike;
   readonly places: number;
-  /** Of the places, how many the packets of one unknown address may have. */
+  /**
+   * Of the places, how many the packets of one unknown address may have. Addresses of one of 4,096 hashes share that, by
+   * chance: so a flood costs what any packet costs.
+   */
   readonly placesOfAddress: number;
+  /** Makes the chance nobody else's to choose. */
+  readonly seed: number;
   readonly deadlineMs: number;
   readonly counters: WaitingCounters;
 }
 
-/** Of a place: family, source and destination, and which of the two counts against `placesOfAddress`. */
+/** Of a place: family, source and destination, and which share it takes from. */
 const WORDS = 10;
 const SOURCE = 1;
 const DESTINATION = 5;
-const UNKNOWN = 9;
+const SHARE = 9;
+const SHARES = 4096;
 
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
@@ -38,6 +44,8 @@ export class WaitingRoom {
   readonly #free: Uint32Array;
   readonly #packets: Uint32Array;
   readonly #sinceMs: Float64Array;
+  /** Packets that wait, by the hash of an unknown address of theirs. */
+  readonly #shares = new Uint32Array(SHARES);
   readonly #source: AddressView = { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 };
   readonly #destination: AddressView = { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 };
   #count = 0;
@@ -148,14 +156,16 @@ export class WaitingRoom {
       return;
     }
     const { places, placesOfAddress } = this.#options;
-    const unknown = isSource ? this.#source : this.#destination;
-    if (this.#count === places || this.#countOf(unknown) >= placesOfAddress) {
+    const share = this.#shareOf(isSource ? this.#source : this.#destination);
+    const taken = this.#shares[share] as number;
+    if (this.#count === places || taken >= placesOfAddress) {
       counters.add(WaitingCounter.refused, 1);
       return;
     }
     const place = this.#free[places - 1 - this.#count] as number;
     this.#order[this.#count++] = place;
-    this.#store(place, isSource ? SOURCE : DESTINATION);
+    this.#store(place, share);
+    this.#shares[share] = taken + 1;
     this.#sinceMs[place] = nowMs;
     counters.set(WaitingCounter.held, this.#count);
     words[at + layout.verdict] = NF_STOLEN;
@@ -165,7 +175,13 @@ export class WaitingRoom {
   /** The first `taken` of `taken` have left; `left` are still in `#order`. */
   #leave(taken: number, left: number, counter: WaitingCounter): void {
     // In turn, so that the next packet gets the place that was left last.
-    for (let i = 0; i < taken; i++) this.#free[this.#options.places - this.#count + i] = this.taken[i] as number;
+    const shares = this.#shares;
+    for (let i = 0; i < taken; i++) {
+      const place = this.taken[i] as number;
+      this.#free[this.#options.places - this.#count + i] = place;
+      const share = this.#packets[place * WORDS + SHARE] as number;
+      shares[share] = (shares[share] as number) - 1;
+    }
     this.#count = left;
     this.#options.counters.add(counter, taken);
     this.#options.counters.set(WaitingCounter.held, left);
@@ -179,33 +195,21 @@ export class WaitingRoom {
     return false;
   }
 
-  /** How many packets wait for this address. */
-  #countOf({ family, w0, w1, w2, w3 }: Address): number {
-    const packets = this.#packets;
-    let count = 0;
-    for (let i = 0; i < this.#count; i++) {
-      const at = (this.#order[i] as number) * WORDS;
-      const end = at + (packets[at + UNKNOWN] as number);
-      if (
-        packets[end + 3] === w3 &&
-        packets[end + 2] === w2 &&
-        packets[end + 1] === w1 &&
-        packets[end] === w0 &&
-        packets[at] === family
-      ) {
-        count++;
-      }
-    }
-    return count;
+  #shareOf({ w0, w1, w2, w3 }: Address): number {
+    let h = Math.imul(w0 ^ this.#options.seed, 0x85ebca6b) ^ w1;
+    h = Math.imul(h ^ (h >>> 15), 0xc2b2ae35) ^ w2;
+    h = Math.imul(h ^ (h >>> 13), 0x27d4eb2f) ^ w3;
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    return (h ^ (h >>> 13)) & (SHARES - 1);
   }
 
-  #store(place: number, unknown: number): void {
+  #store(place: number, share: number): void {
     const at = place * WORDS;
     const packets = this.#packets;
     packets[at] = this.#source.family;
     write(packets, at + SOURCE, this.#source);
     write(packets, at + DESTINATION, this.#destination);
-    packets[at + UNKNOWN] = unknown;
+    packets[at + SHARE] = share;
   }
 
   #load(place: number): void {

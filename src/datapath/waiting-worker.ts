@@ -1,4 +1,5 @@
 /** The thread of the waiting room: one queue, whose packets are answered when their addresses are known (NP-64). */
+import { randomInt } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
@@ -32,6 +33,7 @@ const room = new WaitingRoom({
   ...{ layout, flags, slab, deadlineMs, counters },
   places: PLACES,
   placesOfAddress: PLACES_OF_ADDRESS,
+  seed: randomInt(2 ** 32),
 });
 room.usePrefixes(options.prefixes);
 room.know(options.known, []);

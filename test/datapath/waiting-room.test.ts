@@ -23,6 +23,7 @@ beforeEach(() => {
     ...{ layout, flags, slab, counters },
     places: PLACES,
     placesOfAddress: 3,
+    seed: 1,
     deadlineMs: DEADLINE_MS,
   });
   room.usePrefixes(["10.1.0.0/24", "fd00:1::/64"].map((text) => parsePrefix(text)!));
