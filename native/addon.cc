@@ -30,6 +30,9 @@ Napi::Object DescribeLayout(Napi::Env env) {
   word("icmpCode", offsetof(PacketSlot, icmp_code));
   word("flags", offsetof(PacketSlot, flags));
   word("tcpFlags", offsetof(PacketSlot, tcp_flags));
+  word("tcpSequence", offsetof(PacketSlot, tcp_sequence));
+  word("payloadOffset", offsetof(PacketSlot, payload_offset));
+  word("payloadBytes", offsetof(PacketSlot, payload_bytes));
   word("markIn", offsetof(PacketSlot, mark_in));
   word("hook", offsetof(PacketSlot, hook));
   word("inInterface", offsetof(PacketSlot, in_interface));

@@ -16,15 +16,26 @@ constexpr int kMaxExtensionHeaders = 16;
 uint32_t Read16(const uint8_t* p) { return static_cast<uint32_t>(p[0]) << 8 | p[1]; }
 uint32_t Read32(const uint8_t* p) { return Read16(p) << 16 | Read16(p + 2); }
 
-// False where the header isn't there whole.
-bool ParseTransport(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
+void SetPayload(size_t header, size_t at, size_t length, PacketSlot* slot) noexcept {
+  if (header > length) return;
+  slot->payload_offset = static_cast<uint32_t>(at + header);
+  slot->payload_bytes = static_cast<uint32_t>(length - header);
+}
+
+// The header begins at `packet + at`, `length` bytes of it and what follows are there. False where it isn't there whole.
+bool ParseTransport(const uint8_t* packet, size_t at, size_t length, PacketSlot* slot) noexcept {
+  const uint8_t* bytes = packet + at;
   switch (slot->protocol) {
     case kTcp:
       if (length < 20) return false;
       slot->tcp_flags = bytes[13];
+      slot->tcp_sequence = Read32(bytes + 4);
+      // Options that aren't there whole leave no payload: there was never one to judge by.
+      if (bytes[12] >> 4 >= 5) SetPayload(static_cast<size_t>(bytes[12] >> 4) * 4, at, length, slot);
       break;
     case kUdp:
       if (length < 8) return false;
+      SetPayload(8, at, length, slot);
       break;
     case kSctp:
       if (length < 12) return false;
@@ -62,7 +73,7 @@ bool ParseIpV4(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
     slot->flags |= kFragment;
     return true;
   }
-  return ParseTransport(bytes + header, length - header, slot);
+  return ParseTransport(bytes, header, length - header, slot);
 }
 
 bool ParseIpV6(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
@@ -100,7 +111,7 @@ bool ParseIpV6(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
         break;
       default:
         slot->protocol = next;
-        return ParseTransport(bytes + at, length - at, slot);
+        return ParseTransport(bytes, at, length - at, slot);
     }
     if (header > length - at) return false;
     next = bytes[at];
@@ -113,7 +124,7 @@ bool ParseIpV6(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
 
 void ParsePacket(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept {
   const size_t first = offsetof(PacketSlot, family);
-  const size_t last = offsetof(PacketSlot, tcp_flags) + sizeof slot->tcp_flags;
+  const size_t last = offsetof(PacketSlot, payload_bytes) + sizeof slot->payload_bytes;
   auto clear = [&] { memset(reinterpret_cast<uint8_t*>(slot) + first, 0, last - first); };
   clear();
   const int version = length > 0 ? bytes[0] >> 4 : 0;

@@ -11,7 +11,7 @@
 namespace verdictd {
 
 // `bytes` start at the IP header; `length` is what was copied, which may be less than the packet has. Sets every field
-// of the slot from family to tcp_flags. A header that is to be read must be there whole; otherwise the packet is
+// of the slot from family to payload_bytes. A header that is to be read must be there whole; otherwise the packet is
 // unparseable. Sources: RFC 791, RFC 8200 (extension headers), RFC 4302 (AH), RFC 9293, RFC 768, RFC 9260, RFC 792,
 // RFC 4443.
 void ParsePacket(const uint8_t* bytes, size_t length, PacketSlot* slot) noexcept;

@@ -34,6 +34,9 @@ struct PacketSlot {
   uint32_t icmp_code;
   uint32_t flags;      // SlotFlag
   uint32_t tcp_flags;  // FIN 1, SYN 2, RST 4, PSH 8, ACK 16
+  uint32_t tcp_sequence;
+  uint32_t payload_offset;  // what TCP or UDP carries, from the packet's start and as far as it was copied
+  uint32_t payload_bytes;
   uint32_t mark_in;
   uint32_t hook;
   uint32_t in_interface;
@@ -42,7 +45,7 @@ struct PacketSlot {
   // Answers.
   uint32_t verdict;  // NF_DROP 0, NF_ACCEPT 1; on a socket that keeps packets NF_STOLEN 2 (kept) and NF_REPEAT 4
   uint32_t mark_out;  // of a packet that is kept, its place
-  uint32_t reserved[8];
+  uint32_t reserved[5];
 };
 
 enum SlotFlag : uint32_t {

@@ -130,6 +130,18 @@ bool QueueSocket::ReadOptions(const Napi::CallbackInfo& info) {
   if (slab_slots_ == nullptr) return fail("slab is too small for its slots");
   slab_header_ = reinterpret_cast<SlabHeader*>(slab_slots_) - 1;
   slab_ = Napi::Persistent(view);
+  const Napi::Value packets = options.Get("packets");
+  if (packets.IsUndefined()) return true;
+  const Napi::Object copies = ViewSlab(env, packets);
+  void* data = nullptr;
+  size_t words = 0;
+  if (copies.IsEmpty() || packets.IsArrayBuffer() ||
+      napi_get_typedarray_info(env, copies, nullptr, &words, &data, nullptr, nullptr) != napi_ok || data == nullptr ||
+      words * 4 < size_t{slots_} * copy_range_) {
+    return fail("packets is a SharedArrayBuffer with room for all slots");
+  }
+  packet_copies_ = static_cast<uint8_t*>(data);
+  packets_ = Napi::Persistent(copies);
   return true;
 }
 
@@ -441,6 +453,9 @@ void QueueSocket::TakePacket(const uint8_t* attributes, size_t length, bool is_w
   if (slot->length_bytes == 0) slot->length_bytes = static_cast<uint32_t>(payload_length);
   ParsePacket(payload, is_whole && payload != nullptr ? payload_length : 0, slot);
   if ((slot->flags & kUnparseable) != 0) unparseable_++;
+  if (packet_copies_ != nullptr && payload != nullptr) {
+    memcpy(packet_copies_ + size_t{batch_} * copy_range_, payload, std::min<size_t>(payload_length, copy_range_));
+  }
   slot->verdict = error_verdict_;
   slot->mark_out = (mark & ~mark_mask_) | (error_mark_ & mark_mask_);
   VerdictMessage& answer = answers_[batch_];

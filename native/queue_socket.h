@@ -84,6 +84,9 @@ class QueueSocket : public Napi::ObjectWrap<QueueSocket> {
   Napi::ObjectReference slab_;
   SlabHeader* slab_header_ = nullptr;
   PacketSlot* slab_slots_ = nullptr;
+  // The same for copies of the packets; null: nobody wants them.
+  Napi::ObjectReference packets_;
+  uint8_t* packet_copies_ = nullptr;
 
   FileDescriptor fd_;
   Poll* poll_ = nullptr;

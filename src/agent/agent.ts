@@ -13,6 +13,8 @@ import { Counters } from "../datapath/counters.ts";
 import { Datapath } from "../datapath/datapath.ts";
 import type { EvaluatorFailure } from "../datapath/failure-report.ts";
 import { LatencyWindow } from "../datapath/latency-window.ts";
+import { NamesCounters } from "../datapath/names/names-counters.ts";
+import type { NamesHandle } from "../datapath/names/names-handle.ts";
 import { WaitingCounters } from "../datapath/waiting-counters.ts";
 import type { WaitingHandle } from "../datapath/waiting-handle.ts";
 import { evaluatorNames } from "../engine/evaluators.ts";
@@ -28,6 +30,7 @@ import type { Readiness } from "../telemetry/readiness.ts";
 import { BridgeKeeper } from "./bridge-keeper.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { ConfigurationError } from "./configuration-error.ts";
+import { createNamesHandle } from "./domain-names.ts";
 import { Enforcement } from "./enforcement.ts";
 import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
@@ -74,6 +77,7 @@ export class Agent {
   readonly #counters: readonly Counters[];
   readonly #latencyWindow: LatencyWindow | null;
   readonly #waitingCounters = new WaitingCounters();
+  readonly #namesCounters = new NamesCounters();
   readonly #timers: NodeJS.Timeout[] = [];
   #lock: NamespaceLock | null = null;
   #policy: PolicyThread | null = null;
@@ -81,6 +85,7 @@ export class Agent {
   #rules: RulesGuard | null = null;
   #datapath: Datapath | null = null;
   #waiting: WaitingHandle | null = null;
+  #names: NamesHandle | null = null;
   #http: HttpServer | null = null;
   #enforcement: Enforcement | null = null;
   #isStopping = false;
@@ -135,6 +140,11 @@ export class Agent {
       this.#onFatal(error, this.#rules?.check() === true),
     );
     await this.#waiting?.bound();
+    this.#names = createNamesHandle(this.#options, this.#namesCounters, this.#log, {
+      onNames: (names) => this.#policy?.learn(names),
+      onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
+    });
+    await this.#names.prepare(update.domains, []);
 
     const firewall = new Firewall(addon, {
       onSearchFailure: (error) => this.#log.error({ err: error }, "connection tracking could not be searched"),
@@ -151,6 +161,7 @@ export class Agent {
       managed: update.managed === "all" ? "all" : update.managed.added,
       output: update.output === "all" ? "all" : update.output.added,
       ...(range === null ? {} : { podRange: range }),
+      answered: update.answered.added,
     });
     // Where nobody knows whose flows tracking holds, none is held.
     const { newOwners } = update;
@@ -168,7 +179,10 @@ export class Agent {
     const about = { epoch: 1, queue, workers, queueRule, kernel, managed, cleared, queueLength, ...timing };
     this.#log.info(about, "enforcing");
     this.#enforcement = new Enforcement(
-      { firewall, datapath: this.#datapath, rules: this.#rules, bridges, waiting: this.#waiting, log: this.#log },
+      {
+        ...{ firewall, datapath: this.#datapath, rules: this.#rules, bridges },
+        ...{ waiting: this.#waiting, names: this.#names, log: this.#log },
+      },
       interfaces,
       {
         onEpoch: (epoch) => this.#listeners.onEvent({ event: "epoch", epoch }),
@@ -253,6 +267,7 @@ export class Agent {
       () => (keepsRules ? this.#firewall?.keep() : this.#firewall?.remove()),
       () => this.#datapath?.stop(),
       () => this.#waiting?.stop(),
+      () => this.#names?.stop(),
       () => this.#policy?.stop(),
       () => (keepsRules || this.#enforcement === null ? undefined : new OwnersMemory().clear()),
       () => this.#firewall?.close(),
@@ -271,6 +286,7 @@ export class Agent {
     this.#rules = null;
     this.#datapath = null;
     this.#waiting = null;
+    this.#names = null;
     this.#policy = null;
     this.#http = null;
     this.#lock = null;
@@ -335,6 +351,7 @@ export class Agent {
       counters: this.#counters,
       waiting: this.#waiting === null ? null : this.#waitingCounters,
       evaluatorNames: evaluatorNames(this.#options.modules.map((module) => module.evaluator)),
+      names: this.#namesCounters,
       datapath: this.#datapath,
       firewall: this.#firewall,
       rulesRestored: this.#rules?.restoredCount ?? 0,

@@ -12,6 +12,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import type { Datapath } from "../datapath/datapath.ts";
+import type { NamesHandle } from "../datapath/names/names-handle.ts";
 import type { WaitingHandle } from "../datapath/waiting-handle.ts";
 import type { Firewall } from "../kernel/firewall.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
@@ -30,6 +31,7 @@ export interface EnforcementParts {
   readonly bridges: BridgeKeeper;
   /** Null: nobody is waited for. */
   readonly waiting: WaitingHandle | null;
+  readonly names: NamesHandle;
   readonly log: Logger;
 }
 
@@ -143,20 +145,22 @@ export class Enforcement {
 
   /** `isAgain`: it failed halfway, so that nobody knows what has been decided by what. */
   async #apply(update: PolicyUpdate, isAgain: boolean): Promise<void> {
-    const { firewall, datapath, bridges, waiting, log } = this.#parts;
-    const { affected, managed, output, podRange, newOwners, interfaces } = update;
+    const { firewall, datapath, bridges, waiting, names, log } = this.#parts;
+    const { affected, managed, output, answered, podRange, newOwners, interfaces } = update;
     const startMs = performance.now();
     const isWide = isAgain || affected === "all";
     const kernelEpoch = await firewall.takeEpoch();
     waiting?.prepare(podRange);
+    await names.prepare(update.domains, newOwners === "all" ? [] : newOwners);
     await datapath.useProgram(update.patches, kernelEpoch);
     await firewall.change(
       kernelEpoch,
-      { managed, output, podRange },
+      { managed, output, answered, podRange },
       isWide ? "all" : affected,
       newOwners === "all" ? [] : newOwners,
     );
     waiting?.settle(podRange);
+    names.settle(update.namesBatch);
     if (podRange.prefixes === null) bridges.follow(managed);
     else bridges.enforce();
     if (interfaces !== null) {

@@ -5,6 +5,7 @@ import { Counter, type Counters, sumCounters } from "../datapath/counters.ts";
 import type { Datapath } from "../datapath/datapath.ts";
 import { type LatencyHistogram, latencyBoundsMicroseconds } from "../datapath/latency-histogram.ts";
 import type { LatencyWindow } from "../datapath/latency-window.ts";
+import { NamesCounter, type NamesCounters } from "../datapath/names/names-counters.ts";
 import { WaitingCounter, type WaitingCounters } from "../datapath/waiting-counters.ts";
 import type { Firewall, RuleCounts } from "../kernel/firewall.ts";
 import type { Finding } from "../model/finding.ts";
@@ -23,6 +24,7 @@ export interface MetricSources {
   readonly evaluatorNames: readonly string[];
   /** Null: nobody is waited for. */
   readonly waiting: WaitingCounters | null;
+  readonly names: NamesCounters;
   readonly datapath: Datapath | null;
   readonly firewall: Firewall | null;
   readonly rulesRestored: number;
@@ -42,7 +44,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
   const refreshed = sources.datapath?.refreshStatistics().catch(() => {});
   await Promise.race([refreshed, setTimeout(REFRESH_TIMEOUT_MS, undefined, { ref: false })]);
   const rules: Partial<RuleCounts> = (await sources.firewall?.counters()) ?? {};
-  const { report, queue, waiting } = sources;
+  const { report, queue, waiting, names } = sources;
   const counters = sumCounters(sources.counters);
   const isOurs = (number: number): boolean => number >= queue && number < queue + sources.counters.length;
   return {
@@ -56,7 +58,8 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
       recentQuantiles: quantilesOf(sources.latencyWindow?.recent(counters.latency, performance.now())),
     },
     queues: readQueueStatistics().filter((statistics) => isOurs(statistics.queue)),
-    queueOverruns: counters.get(Counter.overruns) + (waiting?.get(WaitingCounter.overruns) ?? 0),
+    queueOverruns:
+      counters.get(Counter.overruns) + (waiting?.get(WaitingCounter.overruns) ?? 0) + names.get(NamesCounter.overruns),
     sendErrors: counters.get(Counter.sendErrors),
     evaluatorErrors: counters.get(Counter.evaluatorErrors),
     waitingRoom: {
@@ -65,6 +68,23 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
       released: waiting?.get(WaitingCounter.released) ?? 0,
       expired: waiting?.get(WaitingCounter.expired) ?? 0,
       refused: waiting?.get(WaitingCounter.refused) ?? 0,
+    },
+    dns: {
+      answers: {
+        learnt: names.get(NamesCounter.learnt),
+        known: names.get(NamesCounter.known),
+        other: names.get(NamesCounter.other),
+        malformed: names.get(NamesCounter.malformed),
+        lost: names.get(NamesCounter.lost),
+      },
+      addresses: names.get(NamesCounter.addresses),
+      evicted: names.get(NamesCounter.evicted),
+      waited: {
+        "in-force": names.get(NamesCounter.inForce),
+        late: names.get(NamesCounter.late),
+        refused: names.get(NamesCounter.refused),
+      },
+      waitedSeconds: names.get(NamesCounter.waitedMs) / 1000,
     },
     spins: { paid: counters.get(Counter.spinsPaid), failed: counters.get(Counter.spinsFailed) },
     unparseablePackets: counters.get(Counter.unparseable),

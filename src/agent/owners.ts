@@ -2,8 +2,11 @@
  * Who has an address, so that what connection tracking remembers of one owner's flows isn't handed to the next one: a
  * flow admitted by one interface's groups says nothing about another's (SG-40).
  */
+
+import type { AddressDelta } from "../model/address-change.ts";
 import type { Ec2Inventory } from "../model/ec2.ts";
-import type { InventoryChange } from "../model/inventory-change.ts";
+import type { Change, InventoryChange } from "../model/inventory-change.ts";
+import type { Pod } from "../model/kubernetes.ts";
 import { type Address, addressKey, addressOfKey } from "../net/address.ts";
 
 /** Owner by address key. */
@@ -11,10 +14,11 @@ export type OwnerMap = ReadonlyMap<string, string>;
 
 export class Owners {
   readonly #before: OwnerMap | null;
-  /** Pods' flows are held under `npOnChange=new-only` alone. */
+  /** All pods' flows are held under `npOnChange=new-only` alone. */
   readonly #keepsPods: boolean;
   #interfaces: OwnerMap = new Map();
   readonly #pods = new Map<string, string>();
+  readonly #answered = new Set<string>();
   #isFirst = true;
 
   /** `before`: what an earlier run knew; null where that isn't known. */
@@ -49,6 +53,34 @@ export class Owners {
     const known = this.#before;
     if (known === null) return "all";
     return [...this.entries()].filter(([key, owner]) => known.get(key) !== owner).map(([key]) => addressOfKey(key));
+  }
+
+  /**
+   * The same for pods that names admit flows of (AN-30): those flows are held whatever the knob says. To be called before
+   * `update`, which tells of them at the start.
+   */
+  updateAnswered(
+    { added, removed }: AddressDelta,
+    pods: readonly Change<Pod>[],
+    ownerOf: (address: Address) => string | null,
+  ): readonly Address[] {
+    if (this.#keepsPods) return [];
+    for (const address of removed) {
+      this.#answered.delete(addressKey(address));
+      this.#pods.delete(addressKey(address));
+    }
+    for (const address of added) this.#answered.add(addressKey(address));
+    if (this.#answered.size === 0) return [];
+    const changed = pods.flatMap(({ before, after }) => [...(before?.addresses ?? []), ...(after?.addresses ?? [])]);
+    const found = new Map<string, Address>();
+    for (const address of [...added, ...changed]) {
+      const key = addressKey(address);
+      const owner = this.#answered.has(key) ? ownerOf(address) : null;
+      if (owner === null || this.#pods.get(key) === owner) continue;
+      this.#pods.set(key, owner);
+      found.set(key, address);
+    }
+    return this.#isFirst ? [] : [...found.values()];
   }
 
   /** Every address that has an owner, interface and pod where it has both. */

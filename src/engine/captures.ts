@@ -22,6 +22,10 @@ export class CaptureSet {
     return this.#all !== 0 ? "all" : this.#owners.size;
   }
 
+  has(address: Address): boolean {
+    return this.#all !== 0 || this.#owners.has(addressKey(address));
+  }
+
   /** The source captures these, and none of those that it had by `replace` before. */
   replace(source: number, addresses: Captured): void {
     const before = this.#lists.get(source) ?? [];

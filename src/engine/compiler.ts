@@ -7,7 +7,7 @@
  */
 import type { CustomTables, PreparedEvaluator } from "../evaluators/custom/prepare.ts";
 import { PolicyIndex } from "../evaluators/kubernetes/policy-index.ts";
-import type { AddressChange } from "../model/address-change.ts";
+import type { AddressChange, AddressDelta } from "../model/address-change.ts";
 import type { Capture } from "../model/evaluator.ts";
 import { emptyInventory, type Inventory } from "../model/inventory.ts";
 import { changeFromNothing, type InventoryChange } from "../model/inventory-change.ts";
@@ -28,6 +28,10 @@ export interface ProgramUpdate {
   readonly managed: AddressChange;
   /** Addresses to which this host's own packets are judged too. */
   readonly output: AddressChange;
+  /** Addresses to which answers of DNS are seen. */
+  readonly answered: AddressDelta;
+  /** The domains that rules mean, in canonical form; null: the same as before. */
+  readonly domains: readonly string[] | null;
 }
 
 export interface CompilerOptions {
@@ -39,6 +43,8 @@ export interface CompilerOptions {
   readonly nodeName?: string | null;
 }
 
+const noDelta: AddressDelta = { added: [], removed: [] };
+
 /** The sources of captures: an EC2 evaluator's index; behind them all of Kubernetes, then users' own. */
 const KUBERNETES = ec2Evaluators.length;
 
@@ -47,6 +53,7 @@ export class Compiler {
   readonly #index: PolicyIndex;
   readonly #managed = new CaptureSet();
   readonly #output = new CaptureSet();
+  readonly #answered = new CaptureSet();
   /** Of EC2; null before the first update. */
   #tables: ProgramPatch["tables"] | null = null;
 
@@ -77,6 +84,11 @@ export class Compiler {
     return this.#managed.size;
   }
 
+  /** Who has the address, among those to whom answers of DNS are seen; null: none of them. */
+  answeredOwnerOf(address: Address): string | null {
+    return this.#answered.has(address) ? this.#index.ownerOf(address) : null;
+  }
+
   /** Every reader has applied the last update's patches: memory that they replaced is used again. */
   release(): void {
     for (const { kubernetes } of this.#unreleased) if (kubernetes !== null) this.#index.release(kubernetes);
@@ -88,11 +100,14 @@ export class Compiler {
     const patches: ProgramPatch[] = [];
     const affected = new Map<string, Address>();
     let isAllAffected = false;
+    let domains: readonly string[] | null = null;
     for (const { ec2, kubernetes } of changes) {
       const isNew = ec2 !== null || this.#tables === null;
       if (isNew) this.#tables = this.#compileEc2({ ...emptyInventory, ec2: ec2 ?? emptyInventory.ec2 });
       const update = this.#index.update(kubernetes);
       this.#managed.change(KUBERNETES, update.captured);
+      this.#answered.change(KUBERNETES, update.answered);
+      domains = update.domains ?? domains;
       patches.push({ tables: isNew ? (this.#tables ?? {}) : {}, kubernetes: update.patch, custom: null });
       isAllAffected ||= isNew || update.affected === "all";
       if (update.affected !== "all") for (const address of update.affected) affected.set(addressKey(address), address);
@@ -102,11 +117,14 @@ export class Compiler {
       isAllAffected = true;
     }
     this.#unreleased = patches;
+    const answered = this.#answered.take();
     return {
       patches,
       affected: isAllAffected ? "all" : [...affected.values()],
       managed: this.#managed.take(),
       output: this.#output.take(),
+      answered: answered === "all" ? noDelta : answered,
+      domains,
     };
   }
 

@@ -32,6 +32,10 @@ export interface SlotLayout {
   readonly flags: number;
   /** TCP flag byte (FIN 1, SYN 2, RST 4, PSH 8, ACK 16), 0 for other protocols. */
   readonly tcpFlags: number;
+  readonly tcpSequence: number;
+  /** What TCP or UDP carries: from the packet's start, and how much of it was copied. */
+  readonly payloadOffset: number;
+  readonly payloadBytes: number;
   /** The packet mark that the packet came with. */
   readonly markIn: number;
   readonly hook: number;
@@ -69,6 +73,11 @@ export interface QueueSocketOptions {
   readonly slots: number;
   /** Shared, so that nobody can take it away: then no batch has to look where it is. */
   readonly slab: SharedArrayBuffer;
+  /**
+   * Where the packets themselves are put, `copyRangeBytes` for each slot, for a callback that reads what they carry. Absent:
+   * nobody does.
+   */
+  readonly packets?: SharedArrayBuffer;
   /**
    * How long the thread looks for the next packet before it sleeps, where that has paid lately; 0: not at all. At most
    * 1000.

@@ -27,6 +27,7 @@ export interface TableChange {
   readonly output: AddressDelta;
   /** Of the pods' range. */
   readonly known: AddressDelta;
+  readonly answered: AddressDelta;
   readonly flows: FlowChanges;
   /** In force afterwards. */
   readonly epoch: number;
@@ -46,6 +47,8 @@ export class FilterTable {
   readonly epochs: Epochs;
   readonly #sets: Record<SetName, AddressSet | "all">;
   readonly #known: AddressSet;
+  /** To whom answers of DNS are seen. */
+  readonly #answered: AddressSet;
   readonly #reviewed: AddressSet;
   readonly #renewed: AddressSet;
 
@@ -58,6 +61,7 @@ export class FilterTable {
     };
     this.#sets = { managed: set("managed"), output: set("output") };
     this.#known = new AddressSet("known", config.podRange?.known);
+    this.#answered = new AddressSet("answered", config.answered);
     this.#reviewed = new AddressSet("reviewed", config.reviewed);
     this.#renewed = new AddressSet("renewed", config.renewed);
   }
@@ -70,9 +74,10 @@ export class FilterTable {
   /** All that it's made from, as it is now. */
   get config(): RulesetConfig {
     const { managed, output, podRange } = this;
+    const answered = this.#answered.addresses;
     const { current, older } = this.epochs;
     const range = podRange === undefined ? {} : { podRange };
-    return { ...this.#config, managed, output, ...range, epoch: current, olderEpochs: older, ...this.flows };
+    return { ...this.#config, managed, output, answered, ...range, epoch: current, olderEpochs: older, ...this.flows };
   }
 
   get managed(): readonly Address[] | "all" {
@@ -113,6 +118,7 @@ export class FilterTable {
         name,
         epochs.length,
       ]),
+      ...this.#answered.sizes,
       ...this.#reviewed.sizes,
       ...this.#renewed.sizes,
       ...addresses,
@@ -140,6 +146,7 @@ export class FilterTable {
       const set = this.#sets[name];
       return set === "all" ? [] : [{ set, ...change[name] }];
     });
+    sets.push({ set: this.#answered, ...change.answered });
     return [
       ...sets.flatMap(({ set, added }) => set.adding(set.lacks(added)).map((message) => [message])),
       [
@@ -158,7 +165,7 @@ export class FilterTable {
   }
 
   /** The change is in force. */
-  note({ managed, output, known, flows, epoch, keepsDecisions }: TableChange): void {
+  note({ managed, output, answered, known, flows, epoch, keepsDecisions }: TableChange): void {
     this.#known.insert(known.added);
     this.#known.delete(known.removed);
     for (const [name, { added, removed }] of Object.entries({ managed, output }) as [SetName, AddressDelta][]) {
@@ -167,6 +174,8 @@ export class FilterTable {
       set.insert(added);
       set.delete(removed);
     }
+    this.#answered.insert(answered.added);
+    this.#answered.delete(answered.removed);
     this.#renewed.insert(flows.renewed);
     if (!keepsDecisions) this.#reviewed.clear();
     this.#reviewed.insert(flows.reviewed);
@@ -230,7 +239,10 @@ export class FilterTable {
 
 /** Another epoch, and nothing else; denials are forgotten. */
 export function epochChange(epoch: number): TableChange {
-  return { managed: noDelta, output: noDelta, known: noDelta, flows: noFlowChanges, epoch, keepsDecisions: false };
+  return {
+    ...{ managed: noDelta, output: noDelta, answered: noDelta, known: noDelta },
+    ...{ flows: noFlowChanges, epoch, keepsDecisions: false },
+  };
 }
 
 function textOf(set: SourceSet | undefined): string {

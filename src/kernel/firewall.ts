@@ -49,6 +49,7 @@ export type { FirewallConfig, RuleCounts };
 export interface AddressSetChanges extends Readonly<Record<SetName, AddressChange>> {
   /** Counts where the table was installed with a range. */
   readonly podRange: PodRangeChange;
+  readonly answered: AddressDelta;
 }
 
 export interface FirewallOptions {
@@ -163,8 +164,10 @@ export class Firewall {
     const keepsDecisions = affected !== "all";
     const hasShape = setNames.every((name) => (sets[name] === "all") === table.isAll(name));
     const deltaOf = (name: SetName): AddressDelta => (sets[name] === "all" || !hasShape ? noDelta : sets[name]);
-    const { known, prefixes } = sets.podRange;
-    const change = { managed: deltaOf("managed"), output: deltaOf("output"), known, flows, epoch, keepsDecisions };
+    const { answered, podRange } = sets;
+    const { known, prefixes } = podRange;
+    const [managed, output] = [deltaOf("managed"), deltaOf("output")];
+    const change = { managed, output, answered, known, flows, epoch, keepsDecisions };
     if (hasShape && (prefixes === null || table.podRange === undefined)) this.#enforce(change);
     else await this.#reshape(sets, change);
   }

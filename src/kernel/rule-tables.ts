@@ -49,8 +49,7 @@ export class RuleTables {
   async make(config: RulesetConfig): Promise<void> {
     await applyRuleset(renderQueueChains(config));
     if (!config.useNativeQueue) {
-      const bypass = config.knobs.bypass === "accept";
-      const rules = queueChains(config).map(({ chain, queues }) => replaceQueueRule(queues, bypass, chain));
+      const rules = queueChains(config).map(({ chain, queues, bypass }) => replaceQueueRule(queues, bypass, chain));
       this.commit("install the queue rules", rules);
     }
     await this.rebuild(config);

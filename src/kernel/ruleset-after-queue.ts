@@ -6,7 +6,7 @@
 import { ctAccept, markEpochMask, markHeld, markIn, markVerdict } from "../model/mark.ts";
 import { renderTimeoutChains, useTimeouts } from "./flow-timeouts.ts";
 import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
-import type { RulesetConfig } from "./ruleset-config.ts";
+import { NAMES_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
 import { rememberDenial } from "./ruleset-denials.ts";
 import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
 
@@ -32,7 +32,18 @@ function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
   const epochs = Array.from({ length: 15 }, (_, index) => index + 1);
   const verdict = `meta mark & ${mark.bits(deny)}`;
   return [
-    renderChain("pass", null, [mark.clearPacket, "accept"]),
+    // Every packet of ours that goes on comes through here, so that an answer of DNS is observed only once its flow has been
+    // judged. By the port that was asked: a Service's may lead to another one.
+    renderChain("pass", null, [
+      mark.clearPacket,
+      "ct direction reply meta l4proto { tcp, udp } ct original proto-dst 53 goto answer",
+      "accept",
+    ]),
+    renderChain("answer", null, [
+      `ip daddr @answered4 goto ${NAMES_CHAIN}`,
+      `ip6 daddr @answered6 goto ${NAMES_CHAIN}`,
+      "accept",
+    ]),
     // One chain for each epoch, because nft can't OR two marks on kernels before 6.13.
     ...epochs.map((epoch) => renderChain(`epoch_${epoch}`, null, [mark.setFlow(epoch)])),
     // The epoch comes last: until it is there the flow is undecided, so nobody can read half a decision. Two decisions

@@ -16,6 +16,8 @@ export type TableFamily = "inet" | "bridge";
 export const QUEUE_CHAIN = "to_queue";
 /** The same for packets that wait until somebody is known to have their address. */
 export const HOLD_CHAIN = "to_hold";
+/** The same for answers of DNS. */
+export const NAMES_CHAIN = "to_names";
 
 /** Named counters of the table `inet verdictd`: packets and bytes, since the table was made. */
 export const ruleCounters = {
@@ -56,6 +58,8 @@ export interface RulesetConfig {
   readonly output: readonly Address[] | "all";
   /** Absent: an address that nobody is known to have is like any other. */
   readonly podRange?: PodRange;
+  /** Addresses to which answers of DNS are shown to the observer (AN-30). Absent: none. */
+  readonly answered?: readonly Address[];
   /** Absent: no bridge is checked yet. */
   readonly sourceCheck?: SourceCheck;
   /** The epoch in force, 1–15; 0 for none: then nothing counts as decided. */
@@ -68,18 +72,32 @@ export interface RulesetConfig {
   readonly renewed?: readonly Address[];
 }
 
-/** Chains that hold one queue rule each, made apart from all others, with their queue numbers. */
-export function queueChains({ queue, podRange }: Pick<RulesetConfig, "queue" | "podRange">): readonly QueueChain[] {
-  const judged = { chain: QUEUE_CHAIN, queues: queue };
-  if (podRange?.unknown !== "hold") return [judged];
-  return [judged, { chain: HOLD_CHAIN, queues: { first: holdQueue(queue), total: 1 } }];
-}
+/** A chain that holds one queue rule, made apart from all others. */
 export interface QueueChain {
   readonly chain: string;
   readonly queues: RulesetConfig["queue"];
+  /** Where nobody listens, packets pass. */
+  readonly bypass: boolean;
+}
+
+export function queueChains(config: Pick<RulesetConfig, "queue" | "podRange" | "knobs">): readonly QueueChain[] {
+  const { queue, podRange, knobs } = config;
+  const bypass = knobs.bypass === "accept";
+  const hold = { chain: HOLD_CHAIN, queues: { first: holdQueue(queue), total: 1 }, bypass };
+  return [
+    { chain: QUEUE_CHAIN, queues: queue, bypass },
+    ...(podRange?.unknown === "hold" ? [hold] : []),
+    // The policies have judged what comes here: without an observer it goes on.
+    { chain: NAMES_CHAIN, queues: { first: namesQueue(queue), total: 1 }, bypass: true },
+  ];
 }
 
 /** The number of the waiting room's queue: it follows the workers'. */
 export function holdQueue({ first, total }: RulesetConfig["queue"]): number {
   return first + total;
+}
+
+/** The number of the observer's queue, behind that of the waiting room. */
+export function namesQueue({ first, total }: RulesetConfig["queue"]): number {
+  return first + total + 1;
 }

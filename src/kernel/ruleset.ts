@@ -5,7 +5,7 @@
  * ```
  *                    ┌ decided in this epoch: accept or deny, in the kernel ┐
  *  HOOK_first ─ divert ─ to_queue ··· engine ··· HOOK_last ─ conclude ─ record (ct mark) ─ pass | denied | unjudged
- *  priority 10                                   priority 20
+ *  priority 10                                   priority 20                                   └ answers of DNS ─ to_names
  * ```
  *
  * Two base chains to each hook, because a packet that the engine accepts resumes at the next base chain, not at the
@@ -19,7 +19,15 @@ import { deleteTimeouts, renderTimeouts } from "./flow-timeouts.ts";
 import { nftMark } from "./nft-mark.ts";
 import { renderAfterQueue } from "./ruleset-after-queue.ts";
 import { renderBeforeQueue } from "./ruleset-before-queue.ts";
-import { HOLD_CHAIN, QUEUE_CHAIN, queueChains, type RulesetConfig, ruleCounters, TABLE } from "./ruleset-config.ts";
+import {
+  HOLD_CHAIN,
+  NAMES_CHAIN,
+  QUEUE_CHAIN,
+  queueChains,
+  type RulesetConfig,
+  ruleCounters,
+  TABLE,
+} from "./ruleset-config.ts";
 import { renderDenialChains, renderDenialSets } from "./ruleset-denials.ts";
 import { renderSourceCheck } from "./ruleset-source-check.ts";
 
@@ -36,14 +44,14 @@ export const nothingLeft: Leftover = { chains: [], sets: [], counters: [], timeo
 /** Makes the table with its queue chains; where nft has a queue statement of its own, with the queue rules too. */
 export function renderQueueChains(config: RulesetConfig): string {
   const lines = [`add table ${TABLE}`];
-  const bypass = config.knobs.bypass === "accept" ? " bypass" : "";
-  for (const { chain, queues } of queueChains(config)) {
+  for (const { chain, queues, bypass } of queueChains(config)) {
     lines.push(`add chain ${TABLE} ${chain}`);
     if (!config.useNativeQueue) continue;
     const { first, total } = queues;
     const numbers = total === 1 ? `${first}` : `${first}-${first + total - 1}`;
     // Without `fanout`: a hash of the addresses keeps both directions of a flow at one worker.
-    lines.push(`flush chain ${TABLE} ${chain}`, `add rule ${TABLE} ${chain} queue num ${numbers}${bypass}`);
+    lines.push(`flush chain ${TABLE} ${chain}`);
+    lines.push(`add rule ${TABLE} ${chain} queue num ${numbers}${bypass ? " bypass" : ""}`);
   }
   return `${lines.join("\n")}\n`;
 }
@@ -73,6 +81,8 @@ export function renderRuleset(config: RulesetConfig, leftover: Leftover = nothin
     renderAddressSet("reviewed6", Family.ipv6, config.reviewed ?? []),
     renderAddressSet("renewed4", Family.ipv4, config.renewed ?? []),
     renderAddressSet("renewed6", Family.ipv6, config.renewed ?? []),
+    renderAddressSet("answered4", Family.ipv4, config.answered ?? []),
+    renderAddressSet("answered6", Family.ipv6, config.answered ?? []),
     renderAddressSet("managed4", Family.ipv4, config.managed),
     renderAddressSet("managed6", Family.ipv6, config.managed),
     renderAddressSet("output4", Family.ipv4, config.output),
@@ -99,7 +109,7 @@ export function shapeOf(text: string): ReadonlyMap<string, number> {
   const shape = new Map<string, number>();
   for (const [, name = "", body = ""] of text.matchAll(/^\tchain (\w+) \{\n((?:\t\t.*\n)*)\t\}$/gm)) {
     const rules = body.split("\n").filter((line) => line !== "" && !line.startsWith("\t\ttype "));
-    shape.set(name, name === QUEUE_CHAIN || name === HOLD_CHAIN ? 1 : rules.length);
+    shape.set(name, [QUEUE_CHAIN, HOLD_CHAIN, NAMES_CHAIN].includes(name) ? 1 : rules.length);
   }
   return shape;
 }

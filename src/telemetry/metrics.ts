@@ -29,6 +29,16 @@ export interface MetricValues {
   readonly unparseablePackets: number;
   /** Of packets whose address nobody was known to have: those that wait now, all that came, and what became of them. */
   readonly waitingRoom: Readonly<Record<"held" | "packets" | "released" | "expired" | "refused", number>>;
+  readonly dns: {
+    /** By what became of them: learnt, known, other, malformed, lost. */
+    readonly answers: Readonly<Record<string, number>>;
+    /** Addresses of names that are in force. */
+    readonly addresses: number;
+    readonly evicted: number;
+    /** Answers that waited for what they say, by how that ended. */
+    readonly waited: Readonly<Record<string, number>>;
+    readonly waitedSeconds: number;
+  };
   /** How often a worker looked for the next packet before it slept, by whether there was one in time. */
   readonly spins: Readonly<Record<"paid" | "failed", number>>;
   /** Times that our rules were put back after others had removed or changed them. */
@@ -69,6 +79,11 @@ export const metricHelp = {
   verdictd_held_packets: "Packets that wait until somebody is known to have their address in the pods' range",
   verdictd_held_packets_total: "Packets that came to wait because nobody was known to have their address",
   verdictd_held_packets_ended_total: "Packets that no longer wait, by whether their address became known in time",
+  verdictd_dns_answers_total: "Answers of DNS to pods whose policies name domains, by what came of them",
+  verdictd_dns_addresses: "Addresses of domain names that count for some pod now",
+  verdictd_dns_evictions_total: "Addresses of domain names that had to make room for newer ones",
+  verdictd_dns_waits_total: "Answers of DNS that waited until what they say was in force, by how that ended",
+  verdictd_dns_wait_seconds_total: "Seconds that answers of DNS have waited, all together",
   verdictd_spins_total: "Times that a worker looked for the next packet instead of sleeping, by whether one came",
   verdictd_kernel_rule_packets_total: "Packets by what the kernel's rules did with them",
   verdictd_kernel_rules_restored_total: "Times that our rules were put back after others removed or changed them",
@@ -111,6 +126,11 @@ export class Metrics {
     this.#gauge("verdictd_held_packets", []);
     this.#counter("verdictd_held_packets_total", []);
     this.#counter("verdictd_held_packets_ended_total", ["result"]);
+    this.#counter("verdictd_dns_answers_total", ["result"]);
+    this.#gauge("verdictd_dns_addresses", []);
+    this.#counter("verdictd_dns_evictions_total", []);
+    this.#counter("verdictd_dns_waits_total", ["result"]);
+    this.#counter("verdictd_dns_wait_seconds_total", []);
     this.#counter("verdictd_spins_total", ["result"]);
     this.#counter("verdictd_kernel_rule_packets_total", ["rule"]);
     this.#counter("verdictd_kernel_rules_restored_total", []);
@@ -155,6 +175,12 @@ export class Metrics {
     for (const [result, count] of Object.entries(ended)) {
       this.#count("verdictd_held_packets_ended_total", { result }, count);
     }
+    const { answers, addresses, evicted, waited, waitedSeconds } = values.dns;
+    for (const [result, count] of Object.entries(answers)) this.#count("verdictd_dns_answers_total", { result }, count);
+    this.#set("verdictd_dns_addresses", {}, addresses);
+    this.#count("verdictd_dns_evictions_total", {}, evicted);
+    for (const [result, count] of Object.entries(waited)) this.#count("verdictd_dns_waits_total", { result }, count);
+    this.#count("verdictd_dns_wait_seconds_total", {}, waitedSeconds);
     for (const [result, count] of Object.entries(values.spins)) this.#count("verdictd_spins_total", { result }, count);
     for (const [rule, packets] of Object.entries(values.kernelRules)) {
       this.#count("verdictd_kernel_rule_packets_total", { rule }, packets);

@@ -15,7 +15,7 @@ import { parseAddress } from "../../src/net/address.ts";
 
 /** The addon's own layout isn't needed: any layout will do, and a strange one shows that none is assumed. */
 const layout: SlotLayout = {
-  slotWords: 26,
+  slotWords: 29,
   headerWords: 11,
   answeredBatches: 2,
   answered: 3,
@@ -38,6 +38,9 @@ const layout: SlotLayout = {
   inInterface: 21,
   outInterface: 22,
   lengthBytes: 23,
+  tcpSequence: 26,
+  payloadOffset: 27,
+  payloadBytes: 28,
 };
 const flags = { unparseable: 1, fragment: 2 };
 const EPOCH = 5;

@@ -26,5 +26,8 @@ export const slotLayout: SlotLayout = {
   lengthBytes: 21,
   verdict: 22,
   markOut: 23,
+  tcpSequence: 24,
+  payloadOffset: 25,
+  payloadBytes: 26,
 };
 export const slotFlags: SlotFlags = { unparseable: 1, fragment: 2 };

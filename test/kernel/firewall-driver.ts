@@ -37,6 +37,7 @@ interface Changes {
   readonly output?: TextDelta | "all";
   readonly known?: TextDelta;
   readonly prefixes?: readonly string[];
+  readonly answered?: TextDelta;
 }
 
 export interface TextDelta {

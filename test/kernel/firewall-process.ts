@@ -111,7 +111,10 @@ function startRoom(): void {
 }
 
 function changeOf(delta: TextDelta | "all" = {}): AddressChange {
-  if (delta === "all") return delta;
+  return delta === "all" ? delta : deltaOf(delta);
+}
+
+function deltaOf(delta: TextDelta = {}): AddressDelta {
   return { added: addresses(delta.added ?? []) as Address[], removed: addresses(delta.removed ?? []) as Address[] };
 }
 
@@ -161,12 +164,9 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
   takeEpoch: () => firewall.takeEpoch(),
   clearDecisions: () => firewall.clearDecisions(),
   /** Of some addresses, or of all: then every flow is asked about again. */
-  async change({ epoch, managed, output, known, prefixes, affected = [], renewed = [], isAwaited = true }) {
-    const podRange = {
-      prefixes: prefixes === undefined ? null : prefixesOf(prefixes),
-      known: changeOf(known) as AddressDelta,
-    };
-    const sets = { managed: changeOf(managed), output: changeOf(output), podRange };
+  async change({ epoch, managed, output, answered, known, prefixes, affected = [], renewed = [], isAwaited = true }) {
+    const podRange = { prefixes: prefixes === undefined ? null : prefixesOf(prefixes), known: deltaOf(known) };
+    const sets = { managed: changeOf(managed), output: changeOf(output), answered: deltaOf(answered), podRange };
     await firewall.change(epoch, sets, addresses(affected), addresses(renewed) as Address[]);
     const settled = firewall.settled().finally(() => {
       searching = null;

@@ -46,7 +46,7 @@ it("200 changes in a row wait for numbers of epochs, not for the pause between s
     }
     if (epoch === null) expect.fail("no number is free");
     const flows = { reviewed: [address], renewed: [] };
-    const none = { managed: noDelta, output: noDelta, known: noDelta };
+    const none = { managed: noDelta, output: noDelta, answered: noDelta, known: noDelta };
     table.note({ ...none, flows, epoch, keepsDecisions: true });
     review.begin(table, flows);
     // Now and then a change comes while a search is under way.

@@ -83,7 +83,7 @@ describe("what the failure knobs write", () => {
     [
       "overflow=accept isn't bypass",
       { useNativeQueue: true, knobs: { ...defaultKnobs, overflow: "accept" } },
-      /queue num .* bypass/,
+      /to_queue queue num .* bypass/,
       false,
     ],
     [
@@ -94,6 +94,12 @@ describe("what the failure knobs write", () => {
     ],
     ["postrouting: no reject at all", { hook: "postrouting" }, /reject/, false],
     ["one queue is one number", { useNativeQueue: true, queue: { first: 7, total: 1 } }, /queue num 7$/m, true],
+    [
+      "AN-30: without an observer DNS goes on",
+      { useNativeQueue: true, queue: { first: 7, total: 2 }, answered: [] },
+      /to_names queue num 10 bypass$/m,
+      true,
+    ],
     ["the xt target isn't text", {}, /queue num/, false],
     ["NP-64: without a range nobody is unknown", {}, /chain unknown|known4|to_hold/, false],
     [

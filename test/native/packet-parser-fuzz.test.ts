@@ -62,6 +62,7 @@ function check(bytes: Uint8Array, slotWords: Uint32Array, says: string): void {
   const isParsed = at("flags") !== unparseable;
   if (isParsed !== (at("family") !== 0)) fail("a family");
   if (isParsed && at("family") !== (bytes[0] ?? 0) >> 4) fail("the wrong family");
+  if (at("payloadOffset") + at("payloadBytes") > bytes.length) fail("a payload beyond the end");
   for (const port of ["sourcePort", "destinationPort"] as const) if (at(port) > 0xffff) fail(port);
   for (const byte of ["protocol", "icmpType", "icmpCode", "tcpFlags"] as const) if (at(byte) > 0xff) fail(byte);
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ipPacket, udp } from "../support/raw-packet.ts";
 import { loadTestedAddon, showSlot } from "./addon.ts";
 import { packets } from "./packets.ts";
 
@@ -19,14 +20,42 @@ describe("packets", () => {
   });
 });
 
+describe("what TCP and UDP carry", () => {
+  const syn = [0x9c, 0x40, 0, 53, 0xfe, 0xdc, 0xba, 0x98, 0, 0, 0, 0, 0x50, 0x02, 0xff, 0xff, 0, 0, 0, 0];
+  const withOptions = [...syn.slice(0, 12), 0x60, ...syn.slice(13), 1, 1, 1, 1];
+  const v4 = (protocol: number, payload: readonly number[]) => ipPacket("10.0.0.1", "10.0.0.2", protocol, payload);
+  const v6 = (protocol: number, payload: readonly number[]) => ipPacket("fd00::1", "fd00::2", protocol, payload);
+  const datagram = [...udp(40000, 53), 7, 8, 9];
+  it.each<[string, readonly number[], offset: number, bytes: number, sequence: number]>([
+    ["UDP", v4(17, datagram), 28, 4, 0],
+    ["UDP with bytes behind the packet", [...v4(17, datagram), 0, 0, 0], 28, 4, 0],
+    ["UDP over IPv6", v6(17, datagram), 48, 4, 0],
+    ["UDP without any", v4(17, udp(40000, 53)), 28, 1, 0],
+    ["TCP", v4(6, [...syn, 1, 2]), 40, 2, 0xfedcba98],
+    ["TCP with options", v4(6, [...withOptions, 1, 2]), 44, 2, 0xfedcba98],
+    ["TCP with options that aren't there", v4(6, withOptions.slice(0, 22)), 0, 0, 0xfedcba98],
+    ["TCP whose header is shorter than one", v4(6, [...syn.slice(0, 12), 0x40, ...syn.slice(13), 1]), 0, 0, 0xfedcba98],
+    ["another protocol", v4(132, new Array<number>(20).fill(1)), 0, 0, 0],
+  ])("%s", (_, bytes, offset, size, sequence) => {
+    parse(Uint8Array.from(bytes));
+    const at = slotLayout.headerWords + slotLayout.slotWords;
+    const { payloadOffset, payloadBytes, tcpSequence } = slotLayout;
+    expect([words[at + payloadOffset], words[at + payloadBytes], words[at + tcpSequence]]).toEqual([
+      offset,
+      size,
+      sequence,
+    ]);
+  });
+});
+
 describe("slots", () => {
   const packet = Buffer.from(packets[0]!.hex, "hex");
 
   it("only the flow and the flags of its own slot are written", () => {
     const written = new Set(
-      ["family", "protocol", "sourcePort", "destinationPort", "icmpType", "icmpCode", "flags", "tcpFlags"].map(
-        (name) => slotLayout[name as keyof typeof slotLayout],
-      ),
+      ["family", "protocol", "sourcePort", "destinationPort", "icmpType", "icmpCode", "flags", "tcpFlags"]
+        .concat("tcpSequence", "payloadOffset", "payloadBytes")
+        .map((name) => slotLayout[name as keyof typeof slotLayout]),
     );
     for (const at of [slotLayout.source, slotLayout.destination]) for (let i = 0; i < 4; i++) written.add(at + i);
     for (const bytes of [packet, new Uint8Array(0)]) {

@@ -95,6 +95,21 @@ async function spins(spinMicroseconds: number, gapMs: number, isEnough: (stats: 
 const scenarios: Readonly<Record<string, () => unknown>> = {
   "install the queue rule": () => installQueueRule(addon),
 
+  "the packets themselves": async () => {
+    const packets = new SharedArrayBuffer(16 * 256);
+    const bytes = new Uint8Array(packets);
+    const found: string[] = [];
+    await serve(3, { copyRangeBytes: 256, slots: 16, packets }, (queue, count) => {
+      for (let i = 0; i < count; i++) {
+        const offset = headerWords + i * slotWords;
+        const from = i * 256 + (queue.words[offset + at.payloadOffset] as number);
+        const size = queue.words[offset + at.payloadBytes] as number;
+        found.push(`${bytes[i * 256]} ${Buffer.from(bytes.slice(from, from + size))}`);
+      }
+      decide(queue, count, NF_ACCEPT);
+    });
+    return found;
+  },
   accept: () => serve(10, {}, (queue, count) => decide(queue, count, NF_ACCEPT)),
   drop: () => serve(10, {}, (queue, count) => decide(queue, count, NF_DROP)),
   "no decision": () => serve(10, {}, () => {}),
@@ -447,6 +462,9 @@ const scenarios: Readonly<Record<string, () => unknown>> = {
       { slots: 1e9 },
       { slots: Number.NaN },
       { failOpen: 1 },
+      { packets: new ArrayBuffer(1 << 20) },
+      { packets: new SharedArrayBuffer(64) },
+      { packets: 7 },
       { spinMicroseconds: -1 },
       { spinMicroseconds: 1001 },
       { slab: undefined },

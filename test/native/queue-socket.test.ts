@@ -62,6 +62,11 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
       ]);
     });
 
+    it("who reads what packets carry gets them whole", () => {
+      expect(play("the packets themselves").result).toEqual(["69 x", "69 x", "69 x"]);
+      expect(lab.counters()).toMatchObject({ sent: 0 });
+    });
+
     it("a packet that can't be parsed has the error verdict, and is counted (PL-9)", async () => {
       lab.counters();
       const child = lab.namespace.node(process7, ["one packet from outside"]);

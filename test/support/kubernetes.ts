@@ -14,6 +14,8 @@ export interface PodFields {
   readonly nodeName?: string | null;
   readonly hostNetwork?: boolean;
   readonly phase?: string;
+  /** One that is created anew is another pod. */
+  readonly createdAt?: string;
 }
 
 export function pod(
@@ -23,10 +25,11 @@ export function pod(
   fields: PodFields = {},
 ): V1Pod {
   const node = fields.nodeName === undefined ? nodeName : fields.nodeName;
+  const createdAt = fields.createdAt === undefined ? {} : { creationTimestamp: new Date(fields.createdAt) };
   return {
     apiVersion: "v1",
     kind: "Pod",
-    metadata: { name, namespace: fields.namespace ?? namespace, labels },
+    metadata: { name, namespace: fields.namespace ?? namespace, labels, ...createdAt },
     spec: {
       ...(node === null ? {} : { nodeName: node }),
       ...(fields.hostNetwork ? { hostNetwork: true } : {}),

@@ -9,6 +9,13 @@ export const someMetricValues: MetricValues = {
   sendErrors: 0,
   evaluatorErrors: 0,
   waitingRoom: { held: 2, packets: 9, released: 4, expired: 2, refused: 1 },
+  dns: {
+    answers: { learnt: 11, known: 12, other: 13, malformed: 14, lost: 15 },
+    addresses: 16,
+    evicted: 17,
+    waited: { "in-force": 18, late: 19, refused: 20 },
+    waitedSeconds: 0.5,
+  },
   spins: { paid: 5, failed: 6 },
   unparseablePackets: 0,
   rulesRestored: 2,

@@ -42,13 +42,19 @@ export function clusterObjects({ policies = [], pods = {}, blog = {}, more = [] 
 /** The engine of a node, and what it's fed with. */
 export class NodeEngine {
   readonly #directory: PolicyDirectory;
-  readonly engine: Engine;
+  readonly #start: () => Promise<Engine>;
+  #engine: Engine;
   #text: string;
 
-  private constructor(directory: PolicyDirectory, engine: Engine, text: string) {
+  private constructor(directory: PolicyDirectory, start: () => Promise<Engine>, engine: Engine, text: string) {
     this.#directory = directory;
-    this.engine = engine;
+    this.#start = start;
+    this.#engine = engine;
     this.#text = text;
+  }
+
+  get engine(): Engine {
+    return this.#engine;
   }
 
   /** `args` besides the node's name, `node-1`. */
@@ -60,9 +66,9 @@ export class NodeEngine {
     const directory = new PolicyDirectory();
     const text = JSON.stringify(objects);
     directory.write("cluster.json", text);
+    const begin = () => Engine.start(namespace, [directory.path], ["--node-name", "node-1", ...args]);
     try {
-      const engine = await Engine.start(namespace, [directory.path], ["--node-name", "node-1", ...args]);
-      return new NodeEngine(directory, engine, text);
+      return new NodeEngine(directory, begin, await begin(), text);
     } catch (error) {
       directory.remove();
       throw error;
@@ -80,6 +86,12 @@ export class NodeEngine {
     if (text === this.#text) return;
     await this.engine.applies(() => this.#directory.write("cluster.json", text));
     this.#text = text;
+  }
+
+  /** Begins again with the same; where it hasn't ended, it's killed. */
+  async restart(): Promise<void> {
+    await this.#engine.kill();
+    this.#engine = await this.#start();
   }
 
   async stop(): Promise<number> {

@@ -45,6 +45,7 @@ export interface PodEnd {
 export interface NodeLab {
   readonly lab: Lab;
   readonly node: Namespace;
+  readonly out: Namespace;
   readonly pods: Readonly<Record<PodName, Namespace>>;
   readonly peers: Readonly<Record<PodName | "node" | "node2" | "out", Peer>>;
 }
@@ -79,7 +80,7 @@ export function createNodeLab(wiring: Wiring): NodeLab {
   const peers = Object.fromEntries(
     Object.entries({ ...pods, node, node2, out }).map(([name, namespace]) => [name, new Peer(namespace)]),
   ) as Record<PodName | "node" | "node2" | "out", Peer>;
-  return { lab, node, pods, peers };
+  return { lab, node, out, pods, peers };
 }
 
 /** Waits until the node, its pods and those behind it reach each other. */

@@ -2,6 +2,8 @@
  * Changes of the inventory, compiled and handed on one update at a time: what comes while an update is being applied
  * waits, and goes with the next one.
  */
+
+import type { NamesBatch } from "../../datapath/names/names-protocol.ts";
 import { Compiler } from "../../engine/compiler.ts";
 import { describeThrown } from "../../evaluators/custom/failures.ts";
 import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
@@ -47,8 +49,11 @@ export class PolicyFeed {
   readonly #cnis = new CniDetector();
   #areOwnersNew = true;
   #number = 0;
+  /** Of the last update that brought new owners. */
+  #ownersNumber = 0;
   #hostAddresses = "";
   #waiting: InventoryChange[] = [];
+  #namesBatch = 0;
   #isApplying = true;
   #reasons = "";
   #hasBegun = false;
@@ -91,6 +96,13 @@ export class PolicyFeed {
     return !this.#isApplying && this.#waiting.length === 0;
   }
 
+  /** DNS told pods something, or something of it has expired. */
+  learn({ batch, changes: names }: NamesBatch): void {
+    this.#waiting.push({ ...noChange, kubernetes: { ...noChange.kubernetes, names } });
+    this.#namesBatch = batch;
+    this.#give();
+  }
+
   /** The agent has the update before this. */
   applied(): void {
     this.#compiler.release();
@@ -100,7 +112,7 @@ export class PolicyFeed {
 
   /** Nothing is held any more for those who had an address before. */
   settled(number: number): void {
-    if (number !== this.#number || !this.#areOwnersNew) return;
+    if (number < this.#ownersNumber || !this.#areOwnersNew) return;
     this.#areOwnersNew = false;
     this.#ownersMemory.write(this.#owners.entries());
   }
@@ -124,13 +136,22 @@ export class PolicyFeed {
         : [...this.#waiting, { ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } }];
     this.#waiting = [];
     this.#isApplying = true;
-    const ownerChanges = changes.map((change) => this.#owners.update(change));
+    const update = this.#compiler.update(changes);
+    const pods = changes.flatMap(({ kubernetes }) => kubernetes.pods);
+    const ownerOf = (address: Address): string | null => this.#compiler.answeredOwnerOf(address);
+    const ownerChanges = [
+      this.#owners.updateAnswered(update.answered, pods, ownerOf),
+      ...changes.map((change) => this.#owners.update(change)),
+    ];
     const newOwners = ownerChanges.includes("all")
       ? "all"
       : ownerChanges.flatMap((some) => (some === "all" ? [] : some));
-    this.#areOwnersNew ||= newOwners === "all" || newOwners.length > 0;
+    this.#number++;
+    if (newOwners === "all" || newOwners.length > 0) {
+      this.#areOwnersNew = true;
+      this.#ownersNumber = this.#number;
+    }
     const podRange = this.#podRange.update(changes);
-    const update = this.#compiler.update(changes);
     this.#tellFailures();
     return {
       ...update,
@@ -138,8 +159,9 @@ export class PolicyFeed {
       affected: podRange.prefixes === null ? update.affected : "all",
       podRange,
       managedCount: this.#compiler.managedCount,
-      number: ++this.#number,
+      number: this.#number,
       newOwners,
+      namesBatch: this.#namesBatch,
       interfaces: changes.findLast(({ ec2 }) => ec2 !== null)?.ec2?.interfaces ?? null,
       compileMs: performance.now() - startMs,
     };

@@ -1,6 +1,7 @@
 /** The agent's handle on the thread that reads and compiles policies, so that neither holds up the agent or a packet. */
 import { Worker } from "node:worker_threads";
 import type { EvaluatorFailure } from "../../datapath/failure-report.ts";
+import type { NamesBatch } from "../../datapath/names/names-protocol.ts";
 import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
 import type { InventoryReport, PolicyMessage, PolicyOptions, PolicyRequest, PolicyUpdate } from "./protocol.ts";
 
@@ -75,6 +76,11 @@ export class PolicyThread {
   /** Connection tracking holds nothing any more of owners before the update of this number. */
   settled(number: number): void {
     this.#say({ kind: "settled", number });
+  }
+
+  /** Comes with the next update. */
+  learn(names: NamesBatch): void {
+    if (!this.#isStopped) this.#say({ kind: "learn", names });
   }
 
   /** No update after this. May be called twice. */

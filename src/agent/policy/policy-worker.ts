@@ -50,6 +50,10 @@ port.on("message", (request: PolicyRequest) => {
     port.close();
     return;
   }
+  if (request.kind === "learn") {
+    feed?.learn(request.names);
+    return;
+  }
   if (request.kind === "settled") {
     feed?.settled(request.number);
     return;

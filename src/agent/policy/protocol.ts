@@ -4,8 +4,9 @@
  */
 
 import type { EvaluatorFailure } from "../../datapath/failure-report.ts";
+import type { NamesBatch } from "../../datapath/names/names-protocol.ts";
 import type { ProgramPatch } from "../../engine/program.ts";
-import type { AddressChange } from "../../model/address-change.ts";
+import type { AddressChange, AddressDelta } from "../../model/address-change.ts";
 import type { NetworkInterface } from "../../model/ec2.ts";
 import type { Finding } from "../../model/finding.ts";
 import type { Knobs } from "../../model/knobs.ts";
@@ -44,6 +45,12 @@ export interface PolicyUpdate {
   readonly managed: AddressChange;
   readonly output: AddressChange;
   readonly podRange: PodRangeChange;
+  /** Addresses to which answers of DNS are seen. */
+  readonly answered: AddressDelta;
+  /** The domains that rules mean; null: the same as before. */
+  readonly domains: readonly string[] | null;
+  /** The last batch of names that is in it. */
+  readonly namesBatch: number;
   /** How many addresses are managed after it. */
   readonly managedCount: number | "all";
   /** Addresses that somebody has now who didn't have them before; `all`, at a start, where that isn't known. */
@@ -71,6 +78,8 @@ export type PolicyRequest =
   | { readonly kind: "applied" }
   /** Connection tracking holds nothing any more of owners before this update. */
   | { readonly kind: "settled"; readonly number: number }
+  /** What pods learnt of names, or what of it has expired. */
+  | { readonly kind: "learn"; readonly names: NamesBatch }
   | { readonly kind: "stop" };
 
 export type PolicyMessage =

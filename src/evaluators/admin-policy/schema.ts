@@ -12,7 +12,6 @@ import {
   hasOnly,
   isObject,
   type JsonObject,
-  note,
   type Place,
   present,
   readList,
@@ -121,9 +120,6 @@ function readRule(value: unknown, direction: DirectionName, dialect: Dialect, pl
   const isDomainMisused = domain >= 0 && action !== "accept";
   if (isDomainMisused) {
     refuse(at(place, peerKey), "domain-names-not-accepted", "AN-28", "only rules that accept may have domainNames");
-  } else if (domain >= 0) {
-    const message = "domainNames match nothing here, because no DNS answers are observed; give networks instead";
-    note(at(place, peerKey), "warning", "domain-names-unsupported", "AN-30", message);
   }
   if (action && isKnown && peers && ports !== undefined && isResolvable && !isDomainMisused) {
     return { name, action, peers, ports };

@@ -19,10 +19,15 @@ import { LearntValue, learntKey, type TableName } from "./tables.ts";
 interface Pair {
   readonly pod: number;
   readonly address: Address;
-  /** True: in force; false: expired. */
-  readonly names: Map<string, boolean>;
+  /** By name and whom it was told: a pod that asks by both its addresses may hear it twice. */
+  readonly names: Map<string, ToldName>;
   inForce: DomainSet | null;
   held: DomainSet | null;
+}
+
+interface ToldName {
+  readonly name: string;
+  readonly isInForce: boolean;
 }
 
 /** Equal ones are one. */
@@ -36,7 +41,7 @@ interface DomainSet {
 
 interface ExpiredName {
   readonly pair: Pair;
-  readonly name: string;
+  readonly key: string;
 }
 
 /** Names of addresses that are kept after they expired. */
@@ -100,29 +105,30 @@ export class Learnt {
     this.#stale.clear();
   }
 
-  #learn(pod: number, { name, address }: NameChange): void {
+  #learn(pod: number, { name, address, subject }: NameChange): void {
     const ofPod = this.#pairs.get(pod) ?? new Map<string, Pair>();
     this.#pairs.set(pod, ofPod);
     const key = addressKey(address);
     const pair = ofPod.get(key) ?? { pod, address, names: new Map(), inForce: null, held: null };
     ofPod.set(key, pair);
-    pair.names.set(name, true);
+    pair.names.set(toldKey(name, subject), { name, isInForce: true });
     this.#stale.add(pair);
   }
 
-  #expire(pod: number, { name, address }: NameChange): void {
+  #expire(pod: number, { name, address, subject }: NameChange): void {
     const pair = this.#pairs.get(pod)?.get(addressKey(address));
-    if (pair?.names.get(name) !== true) return;
-    pair.names.set(name, false);
-    this.#expired.add({ pair, name });
+    const key = toldKey(name, subject);
+    if (pair?.names.get(key)?.isInForce !== true) return;
+    pair.names.set(key, { name, isInForce: false });
+    this.#expired.add({ pair, key });
     this.#stale.add(pair);
   }
 
   #forgetOldest(): void {
     for (const oldest of this.#expired) {
       this.#expired.delete(oldest);
-      if (oldest.pair.names.get(oldest.name) !== false) return;
-      oldest.pair.names.delete(oldest.name);
+      if (oldest.pair.names.get(oldest.key)?.isInForce !== false) return;
+      oldest.pair.names.delete(oldest.key);
       this.#stale.add(oldest.pair);
       return;
     }
@@ -132,7 +138,7 @@ export class Learnt {
     const { domains, affected } = this.#parts;
     const inForce = new Set<number>();
     const held = new Set<number>();
-    for (const [name, isInForce] of pair.names) {
+    for (const { name, isInForce } of pair.names.values()) {
       domains.collect(name, held);
       if (isInForce) domains.collect(name, inForce);
     }
@@ -175,4 +181,8 @@ export class Learnt {
     this.#parts.lists.remove(set.start, set.length);
     this.#numbers.giveBack(set.number);
   }
+}
+
+function toldKey(name: string, subject: Address): string {
+  return `${name} ${addressKey(subject)}`;
 }

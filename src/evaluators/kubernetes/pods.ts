@@ -51,6 +51,12 @@ export class Pods {
     return this.#byObject.size;
   }
 
+  /** Of a pod by number: another one of that name has another. */
+  identityOf(number: number): string | null {
+    const pod = this.#pods[number];
+    return pod ? `${pod.origin.name}@${pod.createdAt}` : null;
+  }
+
   /** An address may go from one pod to another, so all are given up before one is taken. */
   change(changes: readonly { readonly before: Pod | null; readonly after: Pod | null }[]): void {
     for (const { before, after } of changes) if (before) this.#giveUp(before, after);

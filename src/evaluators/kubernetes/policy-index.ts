@@ -111,6 +111,11 @@ export class PolicyIndex {
     };
   }
 
+  /** Which pod has the address, and since when there is one of its name; null: none. */
+  ownerOf(address: Address): string | null {
+    return this.#pods.identityOf(this.#addresses.ownerOf(address));
+  }
+
   /** Everything at once, as the last update left it, for a reader that comes later. */
   wholePatch(): KubernetesPatch {
     return this.#writer.wholePatch();

@@ -94,7 +94,7 @@ class World {
       if (!owner) continue;
       const own = this.#learnt.get(nameOf(owner)) ?? new Map<string, NameChange>();
       this.#learnt.set(nameOf(owner), own);
-      const key = `${change.name} ${addressKey(change.address)}`;
+      const key = `${change.name} ${addressKey(change.subject)} ${addressKey(change.address)}`;
       if (change.isLearnt) own.set(key, change);
       else own.delete(key);
     }

@@ -120,6 +120,16 @@ describe("an address that DNS told a pod", () => {
     expect(cluster.passes("fd00::1", "2001:db8::2")).toBe(false);
   });
 
+  test("counts as long as it's in force for one of the addresses that asked", () => {
+    const cluster = new Cluster();
+    cluster.tell("10.0.0.1", "a.example.com", "192.0.2.1");
+    cluster.tell("fd00::1", "a.example.com", "192.0.2.1");
+    cluster.tell("fd00::1", "a.example.com", "192.0.2.1", false);
+    expect(cluster.passes("10.0.0.1", "192.0.2.1")).toBe(true);
+    cluster.tell("10.0.0.1", "a.example.com", "192.0.2.1", false);
+    expect(cluster.passes("10.0.0.1", "192.0.2.1")).toBe(false);
+  });
+
   test("counts as long as one of its names is in force", () => {
     const cluster = new Cluster();
     cluster.tell("10.0.0.1", "a.example.com", "192.0.2.1");

@@ -10,7 +10,7 @@ import type { NameChange } from "../../../src/model/inventory-change.ts";
 import { namespaceLabels, type Pod } from "../../../src/model/kubernetes.ts";
 import type { NetworkPolicyPeer, NetworkPolicyPort } from "../../../src/model/network-policy.ts";
 import { selects } from "../../../src/model/selector.ts";
-import { type Address, equalAddresses } from "../../../src/net/address.ts";
+import { type Address, equalAddresses, formatAddress } from "../../../src/net/address.ts";
 import { containsAddress } from "../../../src/net/prefix.ts";
 
 /** `learnt` in order: what counts of it is what was said last of a pod, a name and an address. */
@@ -51,7 +51,7 @@ export function isAcceptedByReference(
     const inForce = new Map<string, boolean>();
     for (const { subject, name, address, isLearnt } of learnt) {
       if (podOf(subject) !== pod || !equalAddresses(address, flow.destination)) continue;
-      if (matchesName(domainName, name)) inForce.set(name, isLearnt);
+      if (matchesName(domainName, name)) inForce.set(`${name} ${formatAddress(subject)}`, isLearnt);
     }
     return [...inForce.values()].includes(true);
   };

@@ -1,0 +1,45 @@
+/** The observer's counters in shared memory: one writer (its thread), read on each scrape. As those of counters.ts. */
+export const NamesCounter = {
+  /** Messages of DNS: that told something new, that told what is known, of names that no rule means or without addresses. */
+  learnt: 0,
+  known: 1,
+  other: 2,
+  malformed: 3,
+  /** Segments of TCP that didn't fit to what came before. */
+  lost: 4,
+  /** Addresses that are known now, and those that had to make room. */
+  addresses: 5,
+  evicted: 6,
+  /** Answers that waited until what they say was in force; that was in time, late, or there was no room to wait. */
+  inForce: 7,
+  late: 8,
+  refused: 9,
+  /** What those that waited have waited, in milliseconds. */
+  waitedMs: 10,
+  overruns: 11,
+} as const;
+export type NamesCounter = (typeof NamesCounter)[keyof typeof NamesCounter];
+
+const LENGTH = Object.keys(NamesCounter).length;
+
+export class NamesCounters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LENGTH * 8)) {
+    this.buffer = buffer;
+    this.#values = new Float64Array(buffer);
+  }
+
+  add(counter: NamesCounter, amount: number): void {
+    this.#values[counter] = (this.#values[counter] as number) + amount;
+  }
+
+  set(counter: NamesCounter, value: number): void {
+    this.#values[counter] = value;
+  }
+
+  get(counter: NamesCounter): number {
+    return this.#values[counter] as number;
+  }
+}
