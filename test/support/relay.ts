@@ -2,6 +2,7 @@
  * Makes a server of the test's own namespace reachable on the loopback of another, at the same address, so that one
  * kubeconfig does for both: through a UNIX socket, which belongs to no network namespace.
  */
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -25,6 +26,7 @@ export class Relay {
   readonly #directory = mkdtempSync(join(tmpdir(), `vd${process.pid}-relay-`));
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #child: ChildProcess | null = null;
 
   private constructor(port: number) {
     this.#server = createServer((inner) => {
@@ -46,16 +48,18 @@ export class Relay {
   }
 
   /** `port` of 127.0.0.1, here and there. */
-  static async start(namespace: Namespace, port: number): Promise<Relay> {
+  static async start(namespace: Pick<Namespace, "spawn">, port: number): Promise<Relay> {
     const relay = new Relay(port);
     const path = join(relay.#directory, "socket");
     await new Promise<void>((resolve) => relay.#server.listen(path, resolve));
     const child = namespace.spawn([process.execPath, "-e", code, String(port), path]);
+    relay.#child = child;
     await new Promise((resolve) => child.stdout.once("data", resolve));
     return relay;
   }
 
   close(): void {
+    this.#child?.kill();
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     rmSync(this.#directory, { recursive: true, force: true });
