@@ -168,16 +168,15 @@ export class Enforcement {
       await firewall.checkSources(interfaces);
     }
     this.#epoch++;
-    log.info(
-      {
-        epoch: this.#epoch,
-        managed: update.managedCount,
-        affected: isWide ? "all" : affected.length,
-        compileMs: round(update.compileMs),
-        enforceMs: round(performance.now() - startMs),
-      },
-      "enforcing a change",
-    );
+    const about = {
+      epoch: this.#epoch,
+      managed: update.managedCount,
+      affected: isWide ? "all" : affected.length,
+      compileMs: round(update.compileMs),
+      enforceMs: round(performance.now() - startMs),
+    };
+    // Names come and go all day long.
+    log[update.isOfNames ? "debug" : "info"](about, "enforcing a change");
     this.#listeners.onEpoch(this.#epoch);
   }
 }

@@ -165,6 +165,15 @@ describe.skipIf(skipReason !== null)("domain names", () => {
     expect(await connect(web, at(28))).toBe("open");
   });
 
+  test("whose answers are seen is known where our rules are looked after, and what was seen is told", async () => {
+    const metrics = net.node.check(["curl", "-s", "http://127.0.0.1:9472/metrics"]);
+    expect(metrics).toContain("verdictd_kernel_rules_restored_total 0");
+    expect(metrics).toContain('verdictd_dns_answers_total{result="malformed"} 0');
+    expect(metrics).toMatch(/verdictd_dns_answers_total\{result="learnt"\} [1-9]/);
+    expect(metrics).toMatch(/verdictd_dns_answers_total\{result="other"\} [1-9]/);
+    expect(metrics).toMatch(/verdictd_dns_waits_total\{result="in-force"\} [1-9]/);
+  });
+
   test("an agent that comes again knows no name, but ends no flow", { timeout: 30_000 }, async () => {
     const { web, out } = net.peers;
     await node.set(withOtherWeb);

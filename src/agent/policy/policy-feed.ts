@@ -162,6 +162,7 @@ export class PolicyFeed {
       number: this.#number,
       newOwners,
       namesBatch: this.#namesBatch,
+      isOfNames: changes.every(isOfNames),
       interfaces: changes.findLast(({ ec2 }) => ec2 !== null)?.ec2?.interfaces ?? null,
       compileMs: performance.now() - startMs,
     };
@@ -212,6 +213,10 @@ export class PolicyFeed {
     this.#hostAddresses = keys;
     return addresses;
   }
+}
+
+function isOfNames({ ec2, kubernetes: { names, ...lists } }: InventoryChange): boolean {
+  return names.length > 0 && isEmpty({ ec2, kubernetes: { ...lists, names: [] } });
 }
 
 function isEmpty({ ec2, kubernetes }: InventoryChange): boolean {

@@ -51,6 +51,8 @@ export interface PolicyUpdate {
   readonly domains: readonly string[] | null;
   /** The last batch of names that is in it. */
   readonly namesBatch: number;
+  /** There is nothing else in it: no object says something else. */
+  readonly isOfNames: boolean;
   /** How many addresses are managed after it. */
   readonly managedCount: number | "all";
   /** Addresses that somebody has now who didn't have them before; `all`, at a start, where that isn't known. */

@@ -1,0 +1,131 @@
+/** Which answers of DNS wait, and until when; none is ever refused. */
+import { describe, expect, test } from "vitest";
+import { NF_ACCEPT, NF_STOLEN } from "../../../src/datapath/answer.ts";
+import { LearntNames } from "../../../src/datapath/names/learnt-names.ts";
+import { NameObserver } from "../../../src/datapath/names/name-observer.ts";
+import { NamesCounter, NamesCounters } from "../../../src/datapath/names/names-counters.ts";
+import { parseAddress } from "../../../src/net/address.ts";
+import { DnsType, encodeDns, withLength } from "../../support/dns.ts";
+import { slotFlags, slotLayout } from "../slot.ts";
+
+const PACKET_BYTES = 512;
+const MARK = 0x1234;
+const subject = parseAddress("10.0.0.1")?.w3 as number;
+
+interface Packet {
+  readonly payload: Uint8Array;
+  readonly protocol?: number;
+  readonly flags?: number;
+  readonly sequence?: number;
+}
+
+function answerOf(name: string, address = "192.0.2.1"): Buffer {
+  return encodeDns({ question: name, answers: [{ name, type: DnsType.a, data: address }] });
+}
+
+class Bench {
+  readonly counters = new NamesCounters();
+  readonly names = new LearntNames();
+  readonly #slab = new SharedArrayBuffer(4 * (slotLayout.headerWords + 4 * slotLayout.slotWords));
+  readonly #packets = new SharedArrayBuffer(4 * PACKET_BYTES);
+  readonly #words = new Uint32Array(this.#slab);
+  readonly observer = new NameObserver({
+    ...{ layout: slotLayout, flags: slotFlags, slab: this.#slab, packets: this.#packets, packetBytes: PACKET_BYTES },
+    ...{ places: 2, deadlineMs: 100, names: this.names, counters: this.counters },
+  });
+
+  constructor() {
+    this.names.usePatterns(["*.example.com"]);
+  }
+
+  /** `goes`, or the place where it waits. */
+  see(packets: readonly Packet[], nowMs: number): readonly string[] {
+    packets.forEach(({ payload, protocol = 17, flags = 0, sequence = 0 }, i) => {
+      const at = slotLayout.headerWords + i * slotLayout.slotWords;
+      const words = this.#words.subarray(at, at + slotLayout.slotWords);
+      words.fill(0);
+      words[slotLayout.family] = 4;
+      words[slotLayout.protocol] = protocol;
+      words[slotLayout.destination + 3] = subject;
+      words[slotLayout.flags] = flags;
+      words[slotLayout.tcpSequence] = sequence;
+      words[slotLayout.payloadOffset] = 28;
+      words[slotLayout.payloadBytes] = payload.length;
+      words[slotLayout.markIn] = MARK;
+      new Uint8Array(this.#packets).set(payload, i * PACKET_BYTES + 28);
+    });
+    this.observer.decideBatch(packets.length, nowMs);
+    return packets.map((_, i) => {
+      const at = slotLayout.headerWords + i * slotLayout.slotWords;
+      const [verdict, mark] = [this.#words[at + slotLayout.verdict], this.#words[at + slotLayout.markOut]];
+      if (verdict === NF_STOLEN) return `waits at ${mark}`;
+      return verdict === NF_ACCEPT && mark === MARK ? "goes" : `${verdict} ${mark}`;
+    });
+  }
+
+  taken(count: number): readonly number[] {
+    return [...this.observer.taken.subarray(0, count)].sort();
+  }
+}
+
+describe("an answer", () => {
+  test("that says something new waits until that is in force, and the next one doesn't", () => {
+    const bench = new Bench();
+    const packet = { payload: answerOf("a.example.com") };
+    expect(bench.see([packet, packet], 0)).toEqual(["waits at 1", "waits at 0"]);
+    const told = bench.names.takeChanges();
+    expect(told?.changes).toHaveLength(1);
+    expect(bench.observer.settle(0, 5)).toBe(0);
+    expect(bench.observer.nextDeadlineMs).toBe(100);
+    expect(bench.taken(bench.observer.settle(told?.batch as number, 7))).toEqual([0, 1]);
+    expect(bench.observer.nextDeadlineMs).toBe(null);
+    expect(bench.see([packet], 10)).toEqual(["goes"]);
+    expect(bench.counters.get(NamesCounter.inForce)).toBe(2);
+    expect(bench.counters.get(NamesCounter.waitedMs)).toBe(14);
+    expect(bench.counters.get(NamesCounter.known)).toBe(1);
+  });
+
+  test("goes on after a moment, whatever became of what it says", () => {
+    const bench = new Bench();
+    bench.see([{ payload: answerOf("a.example.com") }], 0);
+    expect(bench.observer.takeLate(99)).toBe(0);
+    expect(bench.taken(bench.observer.takeLate(100))).toEqual([1]);
+    expect(bench.counters.get(NamesCounter.late)).toBe(1);
+    expect(bench.observer.takeAll(200)).toBe(0);
+  });
+
+  test("goes on at once where there's no room to wait, and is learnt all the same", () => {
+    const bench = new Bench();
+    const packets = ["a", "b", "c"].map((label) => ({ payload: answerOf(`${label}.example.com`) }));
+    expect(bench.see(packets, 0)).toEqual(["waits at 1", "waits at 0", "goes"]);
+    expect(bench.names.takeChanges()?.changes).toHaveLength(3);
+    expect(bench.counters.get(NamesCounter.refused)).toBe(1);
+    expect(bench.taken(bench.observer.takeAll(1))).toEqual([0, 1]);
+  });
+
+  test.each<[string, Packet]>([
+    ["of a name that no rule means", { payload: answerOf("a.example.org") }],
+    ["of no addresses", { payload: encodeDns({ question: "a.example.com" }) }],
+    ["that is none", { payload: Buffer.from("garbage") }],
+    ["of another protocol", { payload: answerOf("a.example.com"), protocol: 132 }],
+    ["in a packet that can't be parsed", { payload: answerOf("a.example.com"), flags: slotFlags.unparseable }],
+    ["in a fragment", { payload: answerOf("a.example.com"), flags: slotFlags.fragment }],
+  ])("%s goes on at once and teaches nothing", (_, packet) => {
+    const bench = new Bench();
+    expect(bench.see([packet], 0)).toEqual(["goes"]);
+    expect(bench.names.takeChanges()).toBe(null);
+  });
+
+  test("of TCP waits with its last segment", () => {
+    const bench = new Bench();
+    const message = withLength(answerOf("a.example.com"));
+    const [first, second] = [message.subarray(0, 9), message.subarray(9)];
+    expect(bench.see([{ payload: message, protocol: 6 }], 0)).toEqual(["waits at 1"]);
+    const again = { protocol: 6, sequence: message.length };
+    expect(bench.see([{ payload: first, ...again }], 1)).toEqual(["goes"]);
+    const last = { payload: second, protocol: 6, sequence: message.length + 9 };
+    expect(bench.see([last], 2)).toEqual(["waits at 0"]);
+    expect(bench.see([{ ...last, sequence: 5000 }], 3)).toEqual(["goes"]);
+    expect(bench.counters.get(NamesCounter.lost)).toBe(1);
+  });
+});
