@@ -7,5 +7,7 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Of tests that say that they may: they wait for most of their time.
+    maxConcurrency: 16,
   },
 });
