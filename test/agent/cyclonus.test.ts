@@ -4,8 +4,8 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { loadAll } from "js-yaml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseAllDocuments } from "yaml";
 import { type ApiClient, type ApiObject, collectionPath } from "../support/api-client.ts";
 import { OwnApiServer, ownServerSkipReason } from "../support/api-server.ts";
 import { Engine } from "../support/engine.ts";
@@ -116,8 +116,8 @@ const refused: Readonly<Record<string, string>> = { TCP: "ECONNREFUSED", UDP: "E
 function readObjects(name: string): readonly KubernetesObject[] {
   const folder = join(root, name, "manifests");
   const texts = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));
-  const objects = texts.flatMap((text) => parseAllDocuments(text).map((document) => document.toJS()));
-  return objects.map((object: KubernetesObject) =>
+  const objects = texts.flatMap((text) => loadAll(text) as KubernetesObject[]);
+  return objects.map((object) =>
     object.kind === "Pod" ? { ...object, spec: { ...object.spec, nodeName: "node-1" } } : object,
   );
 }

@@ -18,7 +18,7 @@ createServer((inner) => {
     one.setNoDelay?.(true);
     one.pipe(other);
     one.on("error", () => other.destroy());
-    one.on("close", () => other.destroy());
+    one.on("close", (failed) => failed ? other.destroy() : other.end());
   }
 }).listen(Number(port), "127.0.0.1", () => console.log("listening"));`;
 
@@ -39,9 +39,11 @@ export class Relay {
         this.#sockets.add(one);
         one.pipe(other);
         one.on("error", () => other.destroy());
-        one.on("close", () => {
+        one.on("close", (failed) => {
           this.#sockets.delete(one);
-          other.destroy();
+          // What the other side hasn't read yet is on its way.
+          if (failed) other.destroy();
+          else other.end();
         });
       }
     });

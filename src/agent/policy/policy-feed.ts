@@ -16,12 +16,17 @@ import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
+import { Pace } from "./pace.ts";
 import { PodRangeMembers } from "./pod-range.ts";
 import type { SourceChange } from "./policy-sources.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
 
 /** How long after the last change the inventory is looked over as a whole. */
 const REPORT_DELAY_MS = 250;
+/** And how long after the first, where changes never rest. */
+const REPORT_PATIENCE_MS = 10_000;
+/** A change alone is in force in milliseconds; of a hundred in a second, several go together. */
+const PACE = { burst: 4, intervalMs: 25 };
 
 const policyKinds = ["securityGroups", "networkAcls", "networkPolicies", "adminPolicies"] as const;
 
@@ -58,6 +63,9 @@ export class PolicyFeed {
   #reasons = "";
   #hasBegun = false;
   #reportTimer: NodeJS.Timeout | null = null;
+  #reportDueMs = 0;
+  readonly #pace = new Pace(PACE);
+  #paceTimer: NodeJS.Timeout | null = null;
 
   constructor(
     { store, knobs, evaluators, nodeName, podRanges }: PolicyParts,
@@ -176,12 +184,22 @@ export class PolicyFeed {
   }
 
   close(): void {
-    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    for (const timer of [this.#reportTimer, this.#paceTimer]) if (timer !== null) clearTimeout(timer);
     this.#reportTimer = null;
+    this.#paceTimer = null;
   }
 
   #give(): void {
     if (this.#isApplying || this.#waiting.length === 0) return;
+    // An answer of DNS is held until what it says is in force.
+    const waitMs = this.#waiting.some(isOfNames) ? 0 : this.#pace.take(performance.now());
+    if (waitMs > 0) {
+      this.#paceTimer ??= setTimeout(() => {
+        this.#paceTimer = null;
+        this.#give();
+      }, waitMs);
+      return;
+    }
     this.#say({ kind: "update", update: this.take() });
   }
 
@@ -198,11 +216,14 @@ export class PolicyFeed {
   }
 
   #reportSoon(): void {
-    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    const nowMs = performance.now();
+    if (this.#reportTimer === null) this.#reportDueMs = nowMs + REPORT_PATIENCE_MS;
+    else clearTimeout(this.#reportTimer);
+    const waitMs = Math.max(0, Math.min(REPORT_DELAY_MS, this.#reportDueMs - nowMs));
     this.#reportTimer = setTimeout(() => {
       this.#reportTimer = null;
       this.#say({ kind: "report", report: this.report() });
-    }, REPORT_DELAY_MS);
+    }, waitMs);
   }
 
   /** All addresses of this host where they aren't what they were. */
