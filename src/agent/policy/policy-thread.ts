@@ -5,6 +5,8 @@ import type { NamesBatch } from "../../datapath/names/names-protocol.ts";
 import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
 import type { InventoryReport, PolicyMessage, PolicyOptions, PolicyRequest, PolicyUpdate } from "./protocol.ts";
 
+const YOUNG_GENERATION_MB = 12;
+
 export interface PolicyListeners {
   /** The next update comes after `applied`. */
   readonly onUpdate: (update: PolicyUpdate) => void;
@@ -32,6 +34,8 @@ export class PolicyThread {
     this.#worker = new Worker(new URL("./policy-worker.js", import.meta.url), {
       workerData: options,
       name: "verdictd-policy",
+      // Reading a large cluster makes much garbage at once: collected often, little of it is kept for long.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       stdout: true,
     });
     // Standard output has our events. What a user's evaluator prints belongs to the logs.

@@ -76,6 +76,8 @@ const { change, errors } = await sources.load().catch((error: unknown) => {
   problems.push(error.message);
   return { change: noChange, errors: [] };
 });
+// What was parsed isn't needed any more; what is made of it now needs the room.
+if (cluster !== null) collectGarbage();
 if (!isStopped) begin(change, errors, performance.now() - startMs);
 
 function begin(change: InventoryChange, errors: readonly FileError[], readMs: number): void {

@@ -50,7 +50,7 @@ export interface ReflectorCounts {
 }
 
 export const defaultReflectorOptions: ReflectorOptions = {
-  pageSize: 500,
+  pageSize: 250,
   backoff: { firstMs: 500, mostMs: 30_000 },
   watchSeconds: 290,
 };
