@@ -18,7 +18,7 @@ interface Event {
   readonly object: ApiObject;
 }
 interface Collection {
-  readonly apiVersion: string;
+  apiVersion: string;
   readonly kind: string;
   isServed: boolean;
   readonly objects: Map<string, ApiObject>;
@@ -142,6 +142,15 @@ export class ApiDouble {
     if (!isServed) for (const object of [...collection.objects.values()]) this.delete(object);
     collection.isServed = isServed;
     if (!isServed) this.endWatches(kind);
+  }
+
+  /** From now on under this version alone, with its objects. */
+  serveAs(kind: string, apiVersion: string): void {
+    const collection = this.#collectionOf(kind);
+    this.#collections.delete(collectionPath(collection.apiVersion, kind));
+    collection.apiVersion = apiVersion;
+    this.#collections.set(collectionPath(apiVersion, kind), collection);
+    this.endWatches(kind);
   }
 
   // Tricks
@@ -291,6 +300,16 @@ export class ApiDouble {
 
   #discover(url: URL, answer: ServerResponse): void {
     const group = url.pathname.replace(/^\/apis?\//, "");
+    const served = [...this.#collections.values()].filter(({ isServed }) => isServed);
+    const names = served.map(({ apiVersion }) => apiVersion).filter((name) => name.startsWith(`${group}/`));
+    if (names.length > 0) {
+      const versions = [...new Set(names)].map((name) => ({
+        groupVersion: name,
+        version: name.slice(group.length + 1),
+      }));
+      answer.end(JSON.stringify({ kind: "APIGroup", apiVersion: "v1", name: group, versions }));
+      return;
+    }
     const resources = [...this.#collections]
       .filter(([, { apiVersion, isServed }]) => apiVersion === group && isServed)
       .map(([path, { kind }]) => ({ name: path.slice(path.lastIndexOf("/") + 1), kind, verbs: ["list", "watch"] }));

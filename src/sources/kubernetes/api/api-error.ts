@@ -14,6 +14,18 @@ export class ApiError extends Error {
   }
 }
 
+/** A kind that has objects, and is served under no version that we can read. */
+export class UnreadableKindError extends ApiError {
+  readonly served: readonly string[];
+  readonly readable: readonly string[];
+
+  constructor(served: readonly string[], readable: readonly string[]) {
+    super(404, `served only as ${served.join(", ")}`);
+    this.served = served;
+    this.readable = readable;
+  }
+}
+
 /** Of an answer, or of an ERROR event: both are a `Status`. */
 export function statusError(status: number, body: unknown, retryAfter?: string): ApiError {
   const { message, reason, details } = (typeof body === "object" && body !== null ? body : {}) as StatusBody;

@@ -4,7 +4,7 @@
  */
 import type { InventoryStore } from "../../inventory-store.ts";
 import type { ApiClient } from "./api-client.ts";
-import type { ApiError } from "./api-error.ts";
+import { type ApiError, UnreadableKindError } from "./api-error.ts";
 import { ApiObjects } from "./api-objects.ts";
 import { type KindOptions, KindSource } from "./kind-source.ts";
 import type { PolicyObserver } from "./policy-observer.ts";
@@ -188,27 +188,34 @@ export class ApiSource {
     const nowMs = performance.now();
     // A timer may be a little early.
     const patienceMs = this.#options.patienceMs * 0.9;
+    const ofKinds = new Set<string>();
     for (const { source, error, failingSinceMs } of this.#states) {
       if (error === null || failingSinceMs === null || nowMs - failingSinceMs < patienceMs) continue;
       const message = describe(error);
       kindsOf.set(message, [...(kindsOf.get(message) ?? []), source.kind]);
+      if (isOfKind(error)) ofKinds.add(message);
     }
     return [...kindsOf].map(
-      ([message, kinds]) => `${this.#server}: ${isOfKind(message) ? `${kinds.join(", ")}: ` : ""}${message}`,
+      ([message, kinds]) => `${this.#server}: ${ofKinds.has(message) ? `${kinds.join(", ")}: ` : ""}${message}`,
     );
   }
 }
 
-const notAllowed = "not allowed to list and watch (403): give this account the ClusterRole of deploy/kubernetes";
-
 /** Other failures are the server's or the way's, whichever kind met them first. */
-function isOfKind(message: string): boolean {
-  return message === notAllowed || message.includes("404");
+function isOfKind({ status }: ApiError): boolean {
+  return status === 403 || status === 404;
 }
 
 /** With what helps. */
-function describe({ status, message }: ApiError): string {
+function describe(error: ApiError): string {
+  const { status, message } = error;
   if (status === 401) return "the server doesn't know us (401): renew the token or certificate of the kubeconfig";
-  if (status === 403) return notAllowed;
+  if (status === 403)
+    return "not allowed to list and watch (403): give this account the ClusterRole of deploy/kubernetes";
+  if (error instanceof UnreadableKindError)
+    return (
+      `there are objects, ${message}, which this version can't read: ` +
+      `have the definition serve ${error.readable.join(" or ")} as well, or update verdictd`
+    );
   return `can't be listed or watched (${message}); it's tried again`;
 }

@@ -95,6 +95,8 @@ export class KindSource {
       return found;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      // Nobody said that it's gone.
+      this.#goneSinceMs = null;
       if (!this.#abort.signal.aborted) {
         this.#counts.failures++;
         this.#listeners.onFailure(error);

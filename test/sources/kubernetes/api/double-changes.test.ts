@@ -221,6 +221,69 @@ describe.skipIf(doubleSkipReason !== null)(`a server that changes (${doubleSkipR
     expect(problems()).toBe("");
   });
 
+  describe("policies served only under a version that we can't read", () => {
+    const serveAs = (version: string) => double.serveAs("AdminNetworkPolicy", `policy.networking.k8s.io/${version}`);
+    const unreadable = /AdminNetworkPolicy: there are objects, served only as v1beta1,.*v1alpha1 as well/;
+
+    it("those that were known stay, and it's told until they can be read again", async () => {
+      await start();
+      serveAs("v1beta1");
+      await saysSo(unreadable);
+      double.apply({ ...adminPolicy("blue", 6), apiVersion: "policy.networking.k8s.io/v1beta1" });
+      // Long past the time after which a kind that isn't served is gone.
+      const looks = () => double.asked.filter((what) => what === "list AdminNetworkPolicy").length;
+      const before = looks();
+      await patiently("more looks", () => looks() > before + 5);
+      expect(cluster.removed).toEqual([]);
+      expect(problems()).toMatch(unreadable);
+      serveAs("v1alpha1");
+      await isSame();
+      await isWell();
+      expect(cluster.store.sizes().adminPolicies).toBe(2);
+      expect(cluster.removed).toEqual([]);
+    });
+
+    it("at a start nothing is in sync, until they can be read", async () => {
+      double = await ApiDouble.start();
+      double.apply(adminPolicy("red", 5));
+      serveAs("v1beta1");
+      cluster = new WatchedCluster(double.kubeconfig);
+      const started = cluster.source.start();
+      await saysSo(unreadable);
+      expect(
+        cluster.source
+          .status()
+          .kinds.filter(({ isSynced }) => !isSynced)
+          .map(({ kind }) => kind),
+      ).toEqual(["AdminNetworkPolicy"]);
+      serveAs("v1alpha1");
+      await started;
+      await isSame();
+      await isWell();
+    });
+
+    it("while there are none, it's as if the kind weren't served", async () => {
+      double = await ApiDouble.start();
+      serveAs("v1beta1");
+      cluster = await WatchedCluster.start(double.kubeconfig);
+      expect(cluster.problems).toEqual([]);
+      double.apply(adminPolicy("red", 5));
+      await saysSo(unreadable);
+      double.delete(adminPolicy("red", 5));
+      await isWell();
+    });
+
+    it("the last one of them deleted, none is known any more", async () => {
+      await start();
+      serveAs("v1beta1");
+      await saysSo(unreadable);
+      double.delete(adminPolicy("red", 5));
+      await patiently("the policy to go", () => cluster.removed.length > 0);
+      expect(cluster.removed).toEqual(["AdminNetworkPolicy red"]);
+      await isWell();
+    });
+  });
+
   it("a definition that can't be looked up for a while stays as it was", async () => {
     await start();
     double.play(null, "discovery", refusal(503), Number.POSITIVE_INFINITY);

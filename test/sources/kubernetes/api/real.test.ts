@@ -163,6 +163,30 @@ describe.skipIf(ownServerSkipReason !== null).each([
     expect(cluster.store.sizes().adminPolicies).toBe(1);
     isComplete();
   });
+
+  it.skipIf(withoutCrds)("a definition that serves another version only, and then ours again", async () => {
+    interface Version {
+      readonly name: string;
+    }
+    const { spec } = (await client.must("GET", ANP_CRD)) as {
+      readonly spec: { readonly versions: readonly Version[] };
+    };
+    const [ours] = spec.versions;
+    const setVersions = (versions: readonly object[]) =>
+      client.must("PATCH", ANP_CRD, { spec: { versions } }, "application/merge-patch+json");
+    await setVersions([
+      { ...ours, served: false },
+      { ...ours, name: "v1beta1", served: true, storage: false },
+    ]);
+    const isTold = () => cluster.source.status().problems.some((text) => /served only as v1beta1/.test(text));
+    await patiently("it to be told", isTold);
+    isComplete();
+    expect(cluster.store.sizes().adminPolicies).toBe(1);
+    await setVersions([{ ...ours }, { ...ours, name: "v1beta1", served: false, storage: false }]);
+    await isWell();
+    await isSame();
+    isComplete();
+  });
 });
 
 describe.skipIf(apiSkipReason !== null)(`a shared server (${apiSkipReason ?? "as given"})`, () => {
