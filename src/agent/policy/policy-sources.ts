@@ -1,6 +1,7 @@
 /**
- * Where policies come from: directories, an API server, or both, into one store. Nothing is taken from the store while a
- * file can't be read, because nobody knows what it would say; a server that can't be asked holds nothing up.
+ * Where policies come from: directories, an API server, or both, into one store. While a file can't be read, all files
+ * stay as they were, because nobody knows what it would say; neither that nor a server that can't be asked holds up the
+ * other.
  */
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
@@ -99,7 +100,7 @@ export class PolicySources {
   }
 
   #takeChange(): InventoryChange {
-    return this.#onChange === null || this.#fileErrors.length > 0 ? noChange : this.#commit();
+    return this.#onChange === null ? noChange : this.#commit();
   }
 
   #commit(): InventoryChange {

@@ -1,10 +1,12 @@
 /**
  * What was read, file by file, so that only what changed is read and parsed: all files in a scan, or one that an event
  * named. Each file is judged at the moment that it's looked at, so that looks between the steps of a scan are never
- * undone by it.
+ * undone by it. The store is given all of it together, and only while nothing is wrong: it may be others' too, who take
+ * from it when they have something.
  */
 import { lstatSync, type Stats, statSync } from "node:fs";
 import type { InventoryChange } from "../../model/inventory-change.ts";
+import type { FileParts } from "../file-parts.ts";
 import type { InventoryStore } from "../inventory-store.ts";
 import { type FileError, systemCode } from "./file-error.ts";
 import { type FileVersion, identityOf, isSameVersion } from "./file-version.ts";
@@ -33,6 +35,9 @@ export class FileCache {
   readonly #reader = new FileReader();
   readonly #files = new Map<string, KnownFile>();
   readonly #fileErrors = new Map<string, FileError>();
+  /** What files say that the store hasn't been given yet; null: nothing any more. */
+  readonly #pending = new Map<string, FileParts | null>();
+  #hasTaken = false;
   #tree = noTree;
   #scan = 0;
   #isApplying = false;
@@ -71,10 +76,14 @@ export class FileCache {
     return errors.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
   }
 
-  /** What is different since the last time; null while there are errors. */
+  /** Commits the store with what is different since the last time; null while there are errors. Where `isChanged`. */
   take(): InventoryChange | null {
     this.#isChanged = false;
-    return this.#tree.errors.length > 0 || this.#fileErrors.size > 0 ? null : this.store.commit();
+    if (this.#tree.errors.length > 0 || this.#fileErrors.size > 0) return null;
+    for (const [path, parts] of this.#pending) this.store.set(path, parts);
+    this.#pending.clear();
+    this.#hasTaken = true;
+    return this.store.commit();
   }
 
   /**
@@ -155,10 +164,10 @@ export class FileCache {
     this.#files.set(path, { dev, ino, size, ctimeMs, isSettled, digest, scan: this.#scan });
     if (content === null) return "same";
     if ("parts" in content) {
-      this.store.set(path, content.parts);
+      this.#set(path, content.parts);
       this.#fileErrors.delete(path);
     } else this.#fileErrors.set(path, content.error);
-    // What it said before the error stays with the store, and isn't committed before that is gone.
+    // What it said before the error stays with the store.
     this.#isChanged = true;
     return "changed";
   }
@@ -166,8 +175,14 @@ export class FileCache {
   #remove(path: string): void {
     if (!this.#files.delete(path)) return;
     this.#fileErrors.delete(path);
-    this.store.set(path, null);
+    this.#set(path, null);
     this.#isChanged = true;
+  }
+
+  /** At first nobody takes anything yet, and there is much: it isn't kept twice. */
+  #set(path: string, parts: FileParts | null): void {
+    if (this.#hasTaken) this.#pending.set(path, parts);
+    else this.store.set(path, parts);
   }
 }
 

@@ -217,3 +217,23 @@ test("with an error nothing is taken; then all at once", () => {
   expect(cache.look(root, "a.json", false)).toBe("changed");
   expect(cache.take()?.ec2?.securityGroups.map((g) => g.id)).toEqual(["sg-b", "sg-c"]);
 });
+
+test("whoever else commits the store gets nothing of files while one is wrong, and no half of a scan", () => {
+  const root = makeDirectory({ "a.json": groupDocument("sg-a"), "b.json": groupDocument("sg-b") });
+  const cache = scanned(root);
+  const inForce = () => cache.store.inventory().ec2.securityGroups.map((g) => g.id);
+  writeFileSync(join(root, "b.json"), groupDocument("sg-new"));
+  writeFileSync(join(root, "c.json"), "{");
+  for (const _ of cache.scan()) {
+    expect(cache.store.commit().ec2).toBe(null);
+    expect(inForce()).toEqual(["sg-a", "sg-b"]);
+  }
+  expect(cache.take()).toBe(null);
+  expect([cache.store.commit().ec2, inForce()]).toEqual([null, ["sg-a", "sg-b"]]);
+  // Undone, and gone again before anybody took it.
+  writeFileSync(join(root, "b.json"), groupDocument("sg-b"));
+  unlinkSync(join(root, "a.json"));
+  writeFileSync(join(root, "c.json"), groupDocument("sg-c"));
+  for (const _ of cache.scan()) expect(cache.store.commit().ec2).toBe(null);
+  expect(cache.take()?.ec2?.securityGroups.map((g) => g.id)).toEqual(["sg-b", "sg-c"]);
+});
