@@ -21,7 +21,7 @@ import { evaluatorNames } from "../engine/evaluators.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
-import { type Probe, probeKernel } from "../kernel/probe.ts";
+import { hasIpvs, type Probe, probeKernel } from "../kernel/probe.ts";
 import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -65,6 +65,7 @@ const RECEIVE_BUFFER_BYTES = 16 << 20;
 const RULES_CHECK_INTERVAL_MS = 250;
 const BRIDGES_CHECK_INTERVAL_MS = 1000;
 const SOURCE_CHECK_INTERVAL_MS = 2000;
+const SERVICES_CHECK_INTERVAL_MS = 1000;
 
 /** A batch takes microseconds. */
 const SILENCE_MS = 500;
@@ -198,6 +199,7 @@ export class Agent {
       setInterval(() => this.#enforcement?.checkRules(), RULES_CHECK_INTERVAL_MS),
       setInterval(() => this.#enforcement?.checkBridges(), BRIDGES_CHECK_INTERVAL_MS),
       setInterval(() => this.#enforcement?.checkSources(), SOURCE_CHECK_INTERVAL_MS),
+      setInterval(() => this.#enforcement?.checkServices(hasIpvs), SERVICES_CHECK_INTERVAL_MS),
     );
   }
 

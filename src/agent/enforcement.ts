@@ -77,6 +77,20 @@ export class Enforcement {
     if (!this.#parts.rules.check()) this.#run(() => this.#applyAll());
   }
 
+  /** Packets to services by IPVS bypass the forward hook (NP-50). It never goes once it's there. */
+  checkServices(hasIpvs: () => boolean): void {
+    const { firewall, log } = this.#parts;
+    if (!this.#isIdle() || firewall.hook === "postrouting" || !hasIpvs()) return;
+    this.#run(async () => {
+      try {
+        await firewall.useHook("postrouting");
+        log.warn("IPVS is here now: packets are judged in postrouting instead of forward");
+      } catch (error) {
+        log.error({ err: error }, "the rules could not be moved to postrouting, and services by IPVS bypass them");
+      }
+    });
+  }
+
   checkBridges(): void {
     if (this.#isIdle()) this.#parts.bridges.check();
   }

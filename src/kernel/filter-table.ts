@@ -66,9 +66,9 @@ export class FilterTable {
     this.#renewed = new AddressSet("renewed", config.renewed);
   }
 
-  /** The same with other addresses. */
-  reshaped(addresses: AddressSets): FilterTable {
-    return new FilterTable({ ...this.config, ...addresses }, this.epochs.copy());
+  /** The same with other addresses, or at other hooks. */
+  reshaped(differences: Partial<AddressSets & Pick<RulesetConfig, "hook">>): FilterTable {
+    return new FilterTable({ ...this.config, ...differences }, this.epochs.copy());
   }
 
   /** All that it's made from, as it is now. */

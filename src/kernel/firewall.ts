@@ -264,6 +264,17 @@ export class Firewall {
     this.#conntrack.close();
   }
 
+  get hook(): FirewallConfig["hook"] {
+    return this.#get().config.hook;
+  }
+
+  /** Moves the rules to other hooks, with all that they have: what is decided stays decided. */
+  async useHook(hook: FirewallConfig["hook"]): Promise<void> {
+    const moved = this.#get().reshaped({ hook });
+    await this.#tables.rebuild(moved.config);
+    this.#adopt(moved, moved.flows);
+  }
+
   /** "All packets" is another shape of the chains, not a set; so is the pods' range. */
   async #reshape(sets: AddressSetChanges, change: TableChange): Promise<void> {
     const table = this.#get();

@@ -46,7 +46,7 @@ export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<
     hasNetAdmin: (capabilities & (1n << BigInt(CAP_NET_ADMIN))) !== 0n,
     hasNetRaw: (capabilities & (1n << BigInt(CAP_NET_RAW))) !== 0n,
     hasBridgeNetfilter: hasBridgeNetfilter(),
-    hasIpvs: existsSync("/proc/net/ip_vs"),
+    hasIpvs: hasIpvs(),
   };
   const canAsk = facts.hasNetAdmin && facts.nft !== null;
   const queue = !canAsk ? null : (await takesNativeQueue()) ? "native" : takesQueueTarget(addon) ? "xt" : null;
@@ -66,6 +66,11 @@ export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<
     );
   }
   return { ...facts, queue, acceptsRuleset: canAsk && refusal === null, problems };
+}
+
+/** Whether IPVS is there by now; kube-proxy loads it when it starts, before us or after. */
+export function hasIpvs(): boolean {
+  return existsSync("/proc/net/ip_vs");
 }
 
 async function takesNativeQueue(): Promise<boolean> {

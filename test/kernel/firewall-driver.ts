@@ -59,6 +59,7 @@ export type Command =
       readonly renewed?: readonly string[];
       readonly isAwaited?: boolean;
     } & Changes)
+  | { readonly op: "useHook"; readonly hook: "forward" | "postrouting" }
   | { readonly op: "enforceBridges"; readonly names: readonly string[] }
   | {
       readonly op:

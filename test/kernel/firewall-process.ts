@@ -174,6 +174,7 @@ const operations: { readonly [K in Command["op"]]: (command: Extract<Command, { 
     searching = settled;
     return isAwaited ? settled : null;
   },
+  useHook: ({ hook }) => firewall.useHook(hook),
   enforceBridges: ({ names }) => firewall.enforceBridges(names),
   areBridgesEnforced: () => firewall.areBridgesEnforced(),
   isIntact: () => firewall.isIntact(),

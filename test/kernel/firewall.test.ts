@@ -92,6 +92,25 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     expect(ruleset()).not.toContain("reject");
   });
 
+  it("moves to postrouting with all that it has, when IPVS comes", async () => {
+    await firewall.install({ managed: ["10.0.0.1", "fd00::1"], output: ["10.0.0.1"] });
+    await firewall.ask({ op: "publishEpoch", epoch: 3 });
+    expect(hooks()).toContain("forward_first: forward 10");
+    await firewall.ask({ op: "useHook", hook: "postrouting" });
+    expect(hooks().filter((hook) => !hook.startsWith("source"))).toEqual([
+      "input_first: input 110",
+      "input_last: input 115",
+      "postrouting_first: postrouting 90",
+      "postrouting_last: postrouting 95",
+    ]);
+    expect([elements("managed4"), elements("managed6"), elements("epoch")]).toEqual([
+      ["10.0.0.1"],
+      ["fd00::1"],
+      ["0x03000000"],
+    ]);
+    expect(await firewall.ask({ op: "isIntact" })).toBe(true);
+  });
+
   it("loads for all packets, open failures and rejecting", async () => {
     const knobs = { bypass: "accept", overflow: "accept", denyAction: "reject" } as const;
     await firewall.install({ managed: "all", output: "all", knobs });
