@@ -35,6 +35,7 @@ import { Enforcement } from "./enforcement.ts";
 import { describeFileError, InputReport } from "./input-report.ts";
 import { NamespaceLock } from "./lock.ts";
 import { type MetricSources, readMetrics } from "./metric-values.ts";
+import { NamesMemory } from "./names-memory.ts";
 import type { AgentOptions } from "./options.ts";
 import { OwnersMemory } from "./owners-memory.ts";
 import { PolicyThread } from "./policy/policy-thread.ts";
@@ -271,7 +272,7 @@ export class Agent {
       () => this.#waiting?.stop(),
       () => this.#names?.stop(),
       () => this.#policy?.stop(),
-      () => (keepsRules || this.#enforcement === null ? undefined : new OwnersMemory().clear()),
+      () => (keepsRules || this.#enforcement === null ? undefined : clearMemories()),
       () => this.#firewall?.close(),
       () => this.#http?.close(),
       () => this.#lock?.release(),
@@ -366,6 +367,11 @@ export class Agent {
       latencyWindow: this.#latencyWindow,
     };
   }
+}
+
+function clearMemories(): void {
+  new OwnersMemory().clear();
+  new NamesMemory().clear();
 }
 
 interface UsablePolicies {

@@ -56,8 +56,9 @@ export class Owners {
   }
 
   /**
-   * The same for pods that names admit flows of (AN-30): those flows are held whatever the knob says. To be called before
-   * `update`, which tells of them at the start.
+   * The same for pods that names admit flows of (AN-30): those flows are held whatever the knob says. Who had an address is
+   * remembered while no policy names domains for its pod: what it was told stays its own until it's somebody else's. To be
+   * called before `update`, which tells of them at the start.
    */
   updateAnswered(
     { added, removed }: AddressDelta,
@@ -65,18 +66,22 @@ export class Owners {
     ownerOf: (address: Address) => string | null,
   ): readonly Address[] {
     if (this.#keepsPods) return [];
-    for (const address of removed) {
-      this.#answered.delete(addressKey(address));
-      this.#pods.delete(addressKey(address));
-    }
+    for (const address of removed) this.#answered.delete(addressKey(address));
     for (const address of added) this.#answered.add(addressKey(address));
-    if (this.#answered.size === 0) return [];
+    if (this.#answered.size === 0 && this.#pods.size === 0) return [];
     const changed = pods.flatMap(({ before, after }) => [...(before?.addresses ?? []), ...(after?.addresses ?? [])]);
     const found = new Map<string, Address>();
     for (const address of [...added, ...changed]) {
       const key = addressKey(address);
-      const owner = this.#answered.has(key) ? ownerOf(address) : null;
-      if (owner === null || this.#pods.get(key) === owner) continue;
+      const known = this.#pods.get(key);
+      const isAnswered = this.#answered.has(key);
+      if (!isAnswered && known === undefined) continue;
+      const owner = ownerOf(address);
+      if (owner === known) continue;
+      if (owner === null || !isAnswered) {
+        this.#pods.delete(key);
+        continue;
+      }
       this.#pods.set(key, owner);
       found.set(key, address);
     }

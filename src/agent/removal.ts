@@ -6,6 +6,7 @@ import { loadAddon } from "../kernel/addon-loader.ts";
 import { type Leftovers, removeLeftovers } from "../kernel/leftovers.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import { NamespaceLock } from "./lock.ts";
+import { NamesMemory } from "./names-memory.ts";
 import { OwnersMemory } from "./owners-memory.ts";
 
 /** `mark` is the layout of those runs. Throws KernelError where an agent runs, or the kernel refuses. */
@@ -15,6 +16,7 @@ export async function removeEverything(mark: MarkLayout): Promise<Leftovers> {
     const owners = new OwnersMemory();
     const leftovers = await removeLeftovers(loadAddon(), mark, owners.read() !== null);
     owners.clear();
+    new NamesMemory().clear();
     return leftovers;
   } finally {
     await lock.release();

@@ -10,7 +10,7 @@ import { PolicyIndex } from "../evaluators/kubernetes/policy-index.ts";
 import type { AddressChange, AddressDelta } from "../model/address-change.ts";
 import type { Capture } from "../model/evaluator.ts";
 import { emptyInventory, type Inventory } from "../model/inventory.ts";
-import { changeFromNothing, type InventoryChange } from "../model/inventory-change.ts";
+import { changeFromNothing, type InventoryChange, type ToldName } from "../model/inventory-change.ts";
 import type { Knobs } from "../model/knobs.ts";
 import { type Address, addressKey } from "../net/address.ts";
 import { assembleProgram, loadCustom } from "./assemble-program.ts";
@@ -84,9 +84,14 @@ export class Compiler {
     return this.#managed.size;
   }
 
-  /** Who has the address, among those to whom answers of DNS are seen; null: none of them. */
-  answeredOwnerOf(address: Address): string | null {
-    return this.#answered.has(address) ? this.#index.ownerOf(address) : null;
+  /** Which pod has the address, and since when there is one of its name; null: none. */
+  ownerOf(address: Address): string | null {
+    return this.#index.ownerOf(address);
+  }
+
+  /** What DNS told pods, in force or remembered for the flows that it admitted. */
+  told(): Iterable<ToldName> {
+    return this.#index.told();
   }
 
   /** Every reader has applied the last update's patches: memory that they replaced is used again. */

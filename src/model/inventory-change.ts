@@ -26,6 +26,12 @@ export interface NameChange {
   readonly isLearnt: boolean;
 }
 
+/** What is kept of it for the next run. */
+export interface ToldName extends Omit<NameChange, "isLearnt"> {
+  /** The pod that asked, and since when there is one of that name. */
+  readonly owner: string;
+}
+
 /** `before` is the very object (by identity) that an earlier change had as `after`. In any order. */
 export interface KubernetesChange {
   readonly pods: readonly Change<Pod>[];

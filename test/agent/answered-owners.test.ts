@@ -39,6 +39,25 @@ test("later: whoever comes, and not who stays", () => {
   expect(texts(owners.updateAnswered(nothing, moved, ownerOf))).toEqual(["10.0.0.1"]);
   expect([...owners.entries()].map(([, who]) => who)).toEqual(["Pod shop/b@1"]);
   expect(owners.updateAnswered({ added: [], removed: [address] }, [], ownerOf)).toEqual([]);
+  expect(texts(owners.updateAnswered({ added: [address], removed: [] }, [], ownerOf))).toEqual([]);
+});
+
+test("whom no policy names domains for meanwhile keeps what it has, until somebody else has the address", () => {
+  const owners = new Owners(false, known);
+  let owner = "Pod shop/a@1";
+  const ownerOf = () => owner;
+  const [comes, goes] = [
+    { added: [address], removed: [] },
+    { added: [], removed: [address] },
+  ];
+  owners.update(noChange);
+  owners.updateAnswered(comes, [], ownerOf);
+  owners.updateAnswered(goes, [], ownerOf);
+  expect(texts(owners.updateAnswered(comes, moved, ownerOf))).toEqual([]);
+  owners.updateAnswered(goes, [], ownerOf);
+  owner = "Pod shop/b@1";
+  expect(owners.updateAnswered(nothing, moved, ownerOf)).toEqual([]);
   expect([...owners.entries()]).toEqual([]);
-  expect(texts(owners.updateAnswered({ added: [address], removed: [] }, [], ownerOf))).toEqual(["10.0.0.1"]);
+  owner = "Pod shop/a@1";
+  expect(texts(owners.updateAnswered(comes, moved, ownerOf))).toEqual(["10.0.0.1"]);
 });

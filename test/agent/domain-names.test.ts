@@ -174,20 +174,48 @@ describe.skipIf(skipReason !== null)("domain names", () => {
     expect(metrics).toMatch(/verdictd_dns_waits_total\{result="in-force"\} [1-9]/);
   });
 
-  test("an agent that comes again knows no name, but ends no flow", { timeout: 30_000 }, async () => {
-    const { web, out } = net.peers;
+  test("a pod that no rule names domains for meanwhile keeps what it was told", async () => {
+    const { web } = net.peers;
+    await ask(web, "held.example.com");
+    expect(await connect(web, at(28))).toBe("open");
+    await node.set({ ...withOtherWeb, policies: [clusterPolicy(null)] });
+    expect(await connect(web, at(28))).toBe("timeout");
     await node.set(withOtherWeb);
+    expect(await connect(web, at(28))).toBe("open");
+  });
+
+  test("an agent that comes again knows no name, but ends no flow that its name still admits", {
+    timeout: 30_000,
+  }, async () => {
+    const { web, out } = net.peers;
+    const [first] = example.spec.egress;
+    const withRules = (...rules: readonly object[]) => {
+      const { egress } = example.spec;
+      return { ...withOtherWeb, policies: [{ ...example, spec: { ...example.spec, egress: [...rules, ...egress] } }] };
+    };
+    const other = { ...first, to: [{ domainNames: ["*.example.net"] }] };
+    await node.set(withRules(other));
     await ask(web, "held.example.com");
     const flow = await web.converse(out, at(28), 8080);
     const inode = net.node.check(["stat", "-Lc", "%i", "/proc/self/ns/net"]).trim();
-    const file = `/run/verdictd/${inode}.owners.json`;
-    await waitFor("the owners' memory", () => existsSync(file) && readFileSync(file, "utf8").includes("web@2026"));
+    for (const [what, text] of [
+      ["owners", "web@2026"],
+      ["names", "held.example.com"],
+    ]) {
+      const file = `/run/verdictd/${inode}.${what}.json`;
+      await waitFor(`the memory of ${what}`, () => existsSync(file) && readFileSync(file, "utf8").includes(text ?? ""));
+    }
     await node.restart();
     expect(await connect(web, at(28))).toBe("timeout");
     await flow.client.send("still there");
     expect(await flow.server.receives("still there")).toBe("received");
     await ask(web, "held.example.com");
     expect(await connect(web, at(28))).toBe("open");
+    await node.restart();
+    // NP-70, AN-2: another rule for names in front of it means nothing for this flow.
+    await node.set(withRules(other, { action: "Deny", to: [{ networks: [`${at(28)}/32`] }] }));
+    await flow.client.send("denied before it");
+    expect(await flow.server.receives("denied before it", 1500)).not.toBe("received");
   });
 
   test("DNS goes on where nobody observes it", async () => {

@@ -14,6 +14,7 @@ import { type Address, addressKey } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
+import { NamesMemory } from "../names-memory.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
 import { Pace } from "./pace.ts";
@@ -51,6 +52,7 @@ export class PolicyFeed {
   readonly #owners: Owners;
   readonly #podRange: PodRangeMembers;
   readonly #ownersMemory = new OwnersMemory();
+  readonly #namesMemory = new NamesMemory();
   readonly #cnis = new CniDetector();
   #areOwnersNew = true;
   #number = 0;
@@ -108,6 +110,7 @@ export class PolicyFeed {
   learn({ batch, changes: names }: NamesBatch): void {
     this.#waiting.push({ ...noChange, kubernetes: { ...noChange.kubernetes, names } });
     this.#namesBatch = batch;
+    this.#namesMemory.writeSoon(() => this.#compiler.told());
     this.#give();
   }
 
@@ -138,15 +141,14 @@ export class PolicyFeed {
   take(): PolicyUpdate {
     const startMs = performance.now();
     const hostAddresses = this.#hostChange();
-    const changes =
-      hostAddresses === null
-        ? this.#waiting
-        : [...this.#waiting, { ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } }];
+    const changes = [...this.#waiting];
     this.#waiting = [];
+    if (hostAddresses !== null) changes.push({ ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } });
+    if (this.#number === 0) changes.push(this.#restoreNames());
     this.#isApplying = true;
     const update = this.#compiler.update(changes);
     const pods = changes.flatMap(({ kubernetes }) => kubernetes.pods);
-    const ownerOf = (address: Address): string | null => this.#compiler.answeredOwnerOf(address);
+    const ownerOf = (address: Address): string | null => this.#compiler.ownerOf(address);
     const ownerChanges = [
       this.#owners.updateAnswered(update.answered, pods, ownerOf),
       ...changes.map((change) => this.#owners.update(change)),
@@ -187,6 +189,19 @@ export class PolicyFeed {
     for (const timer of [this.#reportTimer, this.#paceTimer]) if (timer !== null) clearTimeout(timer);
     this.#reportTimer = null;
     this.#paceTimer = null;
+    this.#namesMemory.flush();
+  }
+
+  /** What an earlier run was told of the pods that there are. */
+  #restoreNames(): InventoryChange {
+    const names = this.#namesMemory.restore(() => {
+      const owners = new Map<string, string>();
+      for (const { origin, createdAt, addresses } of this.#store.inventory().kubernetes.pods) {
+        for (const address of addresses) owners.set(addressKey(address), `${origin.name}@${createdAt}`);
+      }
+      return owners;
+    });
+    return { ...noChange, kubernetes: { ...noChange.kubernetes, names } };
   }
 
   #give(): void {

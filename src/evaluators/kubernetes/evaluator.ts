@@ -10,7 +10,6 @@ import type { FlowView } from "../../model/flow.ts";
 import { Direction, type Verdict } from "../../model/verdict.ts";
 import { equalAddresses } from "../../net/address.ts";
 import {
-  anyDomain,
   classOfAddress,
   groupOfClass,
   isOwnNode,
@@ -66,8 +65,8 @@ export function tierEvaluator(name: string, tier: Tier, judge: Judge, explain: E
   return { name, stage: "k8s", isStateful: true, load };
 }
 
-/** What the relation of a held flow to an address of which nothing is known has for its set of domains; sets come before. */
-const anyDomainRelation = 31;
+/** Sets of domains up to here are part of the relation. */
+const lastSet = 31;
 /** No relation at all: what depends on it isn't remembered. */
 const notRemembered = 256;
 
@@ -77,8 +76,7 @@ const notRemembered = 256;
  */
 function relationOf(tables: KubernetesTables, view: FlowView): number {
   const learnt = learntOf(tables, view.sourceClass, view);
-  if (learnt >= anyDomainRelation) return notRemembered;
-  return nodeRelationOf(tables, view) | ((learnt === anyDomain ? anyDomainRelation : learnt) << 3);
+  return learnt > lastSet ? notRemembered : nodeRelationOf(tables, view) | (learnt << 3);
 }
 
 function nodeRelationOf(tables: KubernetesTables, view: FlowView): number {

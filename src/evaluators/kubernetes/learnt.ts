@@ -3,7 +3,8 @@
  * told means nothing for another.
  *
  * What has expired admits no new flow, but is remembered for flows that were admitted while it was in force: those are held
- * for as long as a rule means the name. The oldest of it is forgotten where it becomes too much.
+ * for as long as a rule means the name. Where it becomes too much, the oldest of a pod is forgotten: of the one that has
+ * most of it, so that none pays for another.
  */
 import type { NameChange } from "../../model/inventory-change.ts";
 import { type Address, addressKey } from "../../net/address.ts";
@@ -26,8 +27,15 @@ interface Pair {
 }
 
 interface ToldName {
+  readonly pair: Pair;
   readonly name: string;
-  readonly isInForce: boolean;
+  readonly subject: Address;
+  isInForce: boolean;
+}
+
+/** What a pod was told, by number. */
+export interface Told extends Pick<NameChange, "subject" | "name" | "address"> {
+  readonly pod: number;
 }
 
 /** Equal ones are one. */
@@ -39,13 +47,12 @@ interface DomainSet {
   uses: number;
 }
 
-interface ExpiredName {
-  readonly pair: Pair;
-  readonly key: string;
+export interface LearntLimits {
+  /** Names of addresses that are kept after they expired: of a pod, and of all. */
+  readonly expiredOfPod: number;
+  readonly expired: number;
 }
-
-/** Names of addresses that are kept after they expired. */
-const expiredLimit = 65_536;
+const learntLimits: LearntLimits = { expiredOfPod: 4096, expired: 65_536 };
 
 export interface LearntParts {
   readonly arrays: Record<TableName, PagedWords>;
@@ -58,17 +65,20 @@ export interface LearntParts {
 
 export class Learnt {
   readonly #parts: LearntParts;
+  readonly #limits: LearntLimits;
   readonly #table: PagedAddressTable;
   /** By pod, then by address. */
   readonly #pairs = new Map<number, Map<string, Pair>>();
   readonly #sets = new Map<string, DomainSet>();
   readonly #numbers = new FreeNumbers(1);
-  /** In the order in which they expired; some have been learnt again, or are forgotten. */
-  readonly #expired = new Set<ExpiredName>();
+  /** By pod, in the order in which they expired. */
+  readonly #expired = new Map<number, Set<ToldName>>();
+  #expiredCount = 0;
   readonly #stale = new Set<Pair>();
 
-  constructor(parts: LearntParts) {
+  constructor(parts: LearntParts, limits: LearntLimits = learntLimits) {
     this.#parts = parts;
+    this.#limits = limits;
     this.#table = new PagedAddressTable(parts.arrays.learnt);
     parts.arrays.domainSets.reserve(1);
   }
@@ -76,6 +86,15 @@ export class Learnt {
   /** Pairs of a pod and an address. */
   get size(): number {
     return this.#table.size;
+  }
+
+  /** What is remembered, expired or not. */
+  *told(): Generator<Told> {
+    for (const pairs of this.#pairs.values()) {
+      for (const { pod, address, names } of pairs.values()) {
+        for (const { name, subject } of names.values()) yield { pod, subject, name, address };
+      }
+    }
   }
 
   change(changes: readonly NameChange[]): void {
@@ -93,11 +112,13 @@ export class Learnt {
       pair.names.clear();
       this.#stale.add(pair);
     }
+    this.#expiredCount -= this.#expired.get(pod)?.size ?? 0;
+    this.#expired.delete(pod);
   }
 
   /** Brings the tables up to date; all of them where rules mean other domains than before. */
   settle(haveDomainsChanged: boolean): void {
-    while (this.#expired.size > expiredLimit) this.#forgetOldest();
+    while (this.#expiredCount > this.#limits.expired) this.#forgetOldest();
     if (haveDomainsChanged) {
       for (const pairs of this.#pairs.values()) for (const pair of pairs.values()) this.#stale.add(pair);
     }
@@ -111,25 +132,44 @@ export class Learnt {
     const key = addressKey(address);
     const pair = ofPod.get(key) ?? { pod, address, names: new Map(), inForce: null, held: null };
     ofPod.set(key, pair);
-    pair.names.set(toldKey(name, subject), { name, isInForce: true });
+    const told = toldKey(name, subject);
+    const known = pair.names.get(told);
+    if (known?.isInForce === false) this.#unexpire(known);
+    pair.names.set(told, { pair, name, subject, isInForce: true });
     this.#stale.add(pair);
   }
 
   #expire(pod: number, { name, address, subject }: NameChange): void {
-    const pair = this.#pairs.get(pod)?.get(addressKey(address));
-    const key = toldKey(name, subject);
-    if (pair?.names.get(key)?.isInForce !== true) return;
-    pair.names.set(key, { name, isInForce: false });
-    this.#expired.add({ pair, key });
-    this.#stale.add(pair);
+    const told = this.#pairs.get(pod)?.get(addressKey(address))?.names.get(toldKey(name, subject));
+    if (told?.isInForce !== true) return;
+    told.isInForce = false;
+    const ofPod = this.#expired.get(pod) ?? new Set<ToldName>();
+    this.#expired.set(pod, ofPod);
+    ofPod.add(told);
+    this.#expiredCount++;
+    this.#stale.add(told.pair);
+    if (ofPod.size > this.#limits.expiredOfPod) this.#forgetFirst(ofPod);
+  }
+
+  #unexpire(told: ToldName): void {
+    const { pod } = told.pair;
+    const ofPod = this.#expired.get(pod);
+    if (ofPod?.delete(told) !== true) return;
+    this.#expiredCount--;
+    if (ofPod.size === 0) this.#expired.delete(pod);
   }
 
   #forgetOldest(): void {
-    for (const oldest of this.#expired) {
-      this.#expired.delete(oldest);
-      if (oldest.pair.names.get(oldest.key)?.isInForce !== false) return;
-      oldest.pair.names.delete(oldest.key);
-      this.#stale.add(oldest.pair);
+    let most = new Set<ToldName>();
+    for (const ofPod of this.#expired.values()) if (ofPod.size > most.size) most = ofPod;
+    this.#forgetFirst(most);
+  }
+
+  #forgetFirst(expired: ReadonlySet<ToldName>): void {
+    for (const told of expired) {
+      this.#unexpire(told);
+      told.pair.names.delete(toldKey(told.name, told.subject));
+      this.#stale.add(told.pair);
       return;
     }
   }
@@ -144,8 +184,7 @@ export class Learnt {
     }
     const before = [pair.inForce, pair.held];
     pair.inForce = inForce.size === 0 ? null : this.#obtain(inForce);
-    // A pair that is known has a set, be it an empty one: without it a held flow is believed.
-    pair.held = pair.names.size === 0 ? null : this.#obtain(held);
+    pair.held = held.size === 0 ? null : this.#obtain(held);
     // What was denied may pass now. What has expired ends no flow, and so needs no second look at any.
     if (pair.inForce !== null && pair.inForce !== before[0]) affected.add(pair.address);
     const key = learntKey(pair.pod + 1, pair.address.family);

@@ -3,7 +3,7 @@
  * change from nothing.
  */
 import type { AddressDelta } from "../../model/address-change.ts";
-import type { KubernetesChange } from "../../model/inventory-change.ts";
+import type { KubernetesChange, ToldName } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Address } from "../../net/address.ts";
 import { FreeNumbers } from "../../net/free-numbers.ts";
@@ -114,6 +114,14 @@ export class PolicyIndex {
   /** Which pod has the address, and since when there is one of its name; null: none. */
   ownerOf(address: Address): string | null {
     return this.#pods.identityOf(this.#addresses.ownerOf(address));
+  }
+
+  /** What DNS told pods, in force or remembered for the flows that it admitted. */
+  *told(): Generator<ToldName> {
+    for (const { pod, subject, name, address } of this.#learnt.told()) {
+      const owner = this.#pods.identityOf(pod);
+      if (owner !== null) yield { owner, subject, name, address };
+    }
   }
 
   /** Everything at once, as the last update left it, for a reader that comes later. */

@@ -178,8 +178,7 @@ export function isOwnNode(tables: KubernetesTables, pod: Address, address: Addre
 }
 
 /**
- * The set of domains by which the flow's destination counts for its source (AN-30): `noDomains`; `anyDomain` for a held flow
- * to an address of which nothing is known any more. Never allocates.
+ * The set of domains by which the flow's destination counts for its source (AN-30), or `noDomains`. Never allocates.
  */
 export function learntOf(tables: KubernetesTables, sourceClass: number, view: FlowView): number {
   if (!namesDomains(tables, sourceClass)) return noDomains;
@@ -192,11 +191,11 @@ export function learntOf(tables: KubernetesTables, sourceClass: number, view: Fl
     owner === 0
       ? -1
       : findEntry(learnt, key, destination.w0 | 0, destination.w1 | 0, destination.w2 | 0, destination.w3 | 0);
-  if (!view.isHeld) return at < 0 ? noDomains : learnt.get(at + LearntValue.inForce);
-  return at < 0 ? anyDomain : learnt.get(at + LearntValue.held);
+  return at < 0 ? noDomains : learnt.get(at + (view.isHeld ? LearntValue.held : LearntValue.inForce));
 }
 
 export const noDomains = 0;
+/** For words alone: whether some domain would decide. */
 export const anyDomain = -1;
 
 /** Whether some rule on the class's way out means domains. */

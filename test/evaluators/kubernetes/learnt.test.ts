@@ -55,8 +55,18 @@ class Cluster {
   }
 
   tell(subject: string, name: string, address: string, isLearnt = true): readonly string[] | "all" {
-    const change: NameChange = { subject: at(subject), name, address: at(address), isLearnt };
-    return this.#update([{ ...noChange, kubernetes: { ...noChange.kubernetes, names: [change] } }]);
+    return this.tellAll([{ subject: at(subject), name, address: at(address), isLearnt }]);
+  }
+
+  tellAll(names: readonly NameChange[]): readonly string[] | "all" {
+    return this.#update([{ ...noChange, kubernetes: { ...noChange.kubernetes, names } }]);
+  }
+
+  /** What the next run is left. */
+  told(): readonly string[] {
+    return [...this.#compiler.told()].map(
+      ({ owner, subject, name, address }) => `${owner} ${formatAddress(subject)} ${name} ${formatAddress(address)}`,
+    );
   }
 
   #update(changes: Parameters<Compiler["update"]>[0]): readonly string[] | "all" {
@@ -211,13 +221,60 @@ describe("a flow that a name admitted", () => {
     expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(false);
   });
 
-  test("outlives the agent that knew the name, for as long as a rule means any on that port", () => {
+  test("outlives the agent that knew the name by what it has left, and by nothing else", () => {
+    const [first, next] = [new Cluster(), new Cluster()];
+    first.tell("10.0.0.1", "www.example.com", "192.0.2.1");
+    first.tell("10.0.0.1", "api.example.com", "192.0.2.2");
+    first.tell("10.0.0.1", "api.example.com", "192.0.2.2", false);
+    expect(first.told()).toEqual([
+      "Pod shop/a@2026-11-21T10:00:01Z 10.0.0.1 www.example.com 192.0.2.1",
+      "Pod shop/a@2026-11-21T10:00:01Z 10.0.0.1 api.example.com 192.0.2.2",
+    ]);
+    expect(next.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(false);
+    const told = { subject: at("10.0.0.1"), name: "www.example.com", address: at("192.0.2.1") };
+    const restored = [true, false].map((isLearnt) => ({ ...told, isLearnt }));
+    expect(next.tellAll(restored)).toEqual([]);
+    expect(next.passes("10.0.0.1", "192.0.2.1")).toBe(false);
+    expect(next.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(true);
+    expect(next.passes("10.0.0.1", "192.0.2.1", { port: 80, isK8sHeld: true })).toBe(false);
+    next.set(cnp("names", "Admin", 1, { egress: [{ action: "Deny", to: everywhere }] }));
+    expect(next.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(false);
+  });
+
+  test.each<[string, isKnown: boolean]>([
+    ["whose name is known", true],
+    ["whose name is not", false],
+  ])("NP-70 AN-2 ends with a Deny that is put before its rule: a flow %s", (_, isKnown) => {
+    const accept = (domain: string) => ({ action: "Accept", to: [{ domainNames: [domain] }], protocols: tcp(443) });
+    const deny = { action: "Deny", to: [{ networks: ["192.0.2.1/32"] }] };
     const cluster = new Cluster();
-    expect(cluster.passes("10.0.0.1", "192.0.2.1")).toBe(false);
-    expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(true);
-    expect(cluster.passes("10.0.0.1", "192.0.2.1", { port: 80, isK8sHeld: true })).toBe(false);
-    cluster.set(cnp("names", "Admin", 1, { egress: [{ action: "Deny", to: everywhere }] }));
+    if (isKnown) cluster.tell("10.0.0.1", "www.example.com", "192.0.2.1");
+    cluster.set(cnp("names", "Admin", 1, { egress: [accept("*.a.com"), accept("*.example.com")] }));
+    cluster.set(cnp("last", "Admin", 2, { egress: [{ action: "Deny", to: everywhere }] }));
+    expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(isKnown);
+    cluster.set(cnp("names", "Admin", 1, { egress: [accept("*.a.com"), deny, accept("*.example.com")] }));
     expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(false);
+  });
+
+  test("is remembered after its name's time, up to 4,096 such names of its pod: another pod's don't count", () => {
+    const cluster = new Cluster();
+    const expire = (subject: string, count: number) =>
+      cluster.tellAll(
+        Array.from({ length: count }, (_, i) => ({
+          ...{ subject: at(subject), name: `n${i}.example.com` },
+          address: at(`198.18.${i >> 8}.${i & 255}`),
+        })).flatMap((told) => [true, false].map((isLearnt) => ({ ...told, isLearnt }))),
+      );
+    for (const subject of ["10.0.0.1", "10.0.0.2"]) {
+      cluster.tell(subject, "www.example.com", "192.0.2.1");
+      cluster.tell(subject, "www.example.com", "192.0.2.1", false);
+    }
+    expire("10.0.0.1", 4095);
+    expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(true);
+    expire("10.0.0.1", 4096);
+    expect(cluster.passes("10.0.0.1", "192.0.2.1", { isK8sHeld: true })).toBe(false);
+    expect(cluster.passes("10.0.0.2", "192.0.2.1", { isK8sHeld: true })).toBe(true);
+    expect(cluster.told()).toHaveLength(4097);
   });
 });
 
