@@ -1,13 +1,14 @@
 /**
  * What users call an endpoint → its addresses: an IP address, an instance (`i-…`) or interface (`eni-…`) of EC2,
  * `namespace/name` of a pod or workload, or `Kind:namespace/name`. A name that means nothing, or two things, is an
- * error: a verdict about the wrong endpoint is worse than none.
+ * error: a verdict about the wrong endpoint is worse than none. So is a Service, by its name or its address.
  */
 import type { NetworkInterface } from "../model/ec2.ts";
 import type { Inventory } from "../model/inventory.ts";
-import type { Pod } from "../model/kubernetes.ts";
+import type { Pod, Service } from "../model/kubernetes.ts";
 import { indexPodNames, type PodNames } from "../model/pod-names.ts";
 import { type Address, parseAddress } from "../net/address.ts";
+import { ServiceNames } from "./service-names.ts";
 import { Suggestions } from "./suggestions.ts";
 
 /** At least one address: of each family the primary one comes first. */
@@ -28,11 +29,13 @@ const REMEMBERED = 1 << 16;
 export class References {
   readonly #pods: PodNames;
   readonly #interfaces = new Map<string, readonly NetworkInterface[]>();
+  readonly #services: ServiceNames;
   readonly #suggestions: Suggestions;
   readonly #found = new Map<string, Referent | ReferenceProblem>();
 
   constructor(inventory: Inventory) {
     this.#suggestions = new Suggestions(inventory);
+    this.#services = new ServiceNames(inventory);
     this.#pods = indexPodNames(inventory.kubernetes.pods);
     for (const networkInterface of inventory.ec2.interfaces) {
       this.#interfaces.set(networkInterface.id, [networkInterface]);
@@ -54,14 +57,23 @@ export class References {
 
   #resolve(text: string): Referent | ReferenceProblem {
     const address = parseAddress(text);
-    if (address) return { addresses: [address] };
+    if (address) {
+      const service = this.#services.at(address);
+      return service === null ? { addresses: [address] } : this.#ofService(text, service);
+    }
     const interfaces = this.#interfaces.get(text);
     if (interfaces) return ofInterfaces(text, interfaces);
     const pods = this.#pods(text);
     if (pods.length > 0) return ofPods(text, pods);
+    const service = this.#services.named(text);
+    if (service !== null) return this.#ofService(text, service);
     const near = this.#suggestions.find(text);
     const question = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`;
     return unknown(`nothing is called ${quote(text)}: ${hint(text)}${question}`);
+  }
+
+  #ofService(text: string, service: Service): ReferenceProblem {
+    return { code: "ambiguous-ref", message: this.#services.remedy(text, service) };
   }
 }
 

@@ -1,7 +1,8 @@
 /** Endpoints in people's words: what the input calls an address, and what it lacks. */
 import type { Inventory } from "../model/inventory.ts";
-import { isSelectable, type Pod } from "../model/kubernetes.ts";
+import { isSelectable, type Node, type Pod } from "../model/kubernetes.ts";
 import { type Address, addressKey, Family, formatAddress } from "../net/address.ts";
+import { containsAddress } from "../net/prefix.ts";
 
 /** The names of one inventory's addresses. */
 export class EndpointNames {
@@ -10,6 +11,7 @@ export class EndpointNames {
   /** Pods without an address, because another has the one that they claim (NP-66). */
   readonly #lost = new Map<string, { readonly name: string; readonly address: Address }>();
   readonly #publicOf = new Map<string, { readonly name: string; readonly address: Address | undefined }>();
+  readonly #nodes: readonly Node[];
 
   constructor({ ec2, kubernetes }: Inventory) {
     for (const { id, instanceId, isRunning, addresses, publicAddresses } of ec2.interfaces) {
@@ -18,6 +20,7 @@ export class EndpointNames {
       for (const address of addresses) this.#add(address, name);
       for (const address of publicAddresses) this.#publicOf.set(addressKey(address), { name, address: addresses[0] });
     }
+    this.#nodes = kubernetes.nodes;
     for (const { name, addresses } of kubernetes.nodes) {
       for (const address of addresses) this.#add(address, `node ${name}`);
     }
@@ -57,10 +60,19 @@ export class EndpointNames {
       const [text, owner] = [formatAddress(lost.address), this.#names.get(addressKey(lost.address))];
       return `${lost.name} has no address: ${text}, which it claims, is ${owner}'s, and packets of ${text} are judged as that one's. This is what its own policies say.`;
     }
+    if (this.isKnown(address)) return null;
     const behind = this.#publicOf.get(addressKey(address));
-    if (behind === undefined || this.isKnown(address)) return null;
+    if (behind === undefined) return this.#unknownPod(address);
     const inner = behind.address === undefined ? "" : `, ${formatAddress(behind.address)}`;
     return `${formatAddress(address)} is the public address of ${behind.name}; its policies judge the private one${inner}.`;
+  }
+
+  /** NP-64, which isn't for a described flow (AN-65). */
+  #unknownPod(address: Address): string | null {
+    const node = this.#nodes.find(({ podRanges }) => podRanges.some((range) => containsAddress(range, address)));
+    if (node === undefined) return null;
+    const text = formatAddress(address);
+    return `${text} is in the pod range of node ${node.name}, and nobody in the input has it: this is judged as an address outside the cluster. There, run holds packets of it until the pod is known, and drops them otherwise (unknownLocalIp), unless that machine itself has the address.`;
   }
 
   #add(address: Address, name: string): void {

@@ -244,6 +244,28 @@ describe("words", () => {
     ]);
   });
 
+  test("NP-64 AN-65: a note says that packets of an unknown address of a node's pod range are held", () => {
+    const inventory = inventoryOf([
+      pod("a/cli", ["10.244.1.7"]),
+      {
+        ...{ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } },
+        spec: { podCIDRs: ["10.244.1.0/24"] },
+        status: { addresses: [{ type: "InternalIP", address: "10.244.1.1" }] },
+      },
+    ]);
+    const explainer = new Explainer(compileProgram(inventory, defaultKnobs), { withTrace: false });
+    const view = createFlowView();
+    const noteOf = (to: string): string | null => {
+      const asked = { from: "a/cli", to };
+      expect(readFlow({ ...asked, port: 80 }, new References(inventory), view)).toBeNull();
+      explainer.explain(view);
+      const text = renderExplanation(explainer, { ...asked, view }, new EndpointNames(inventory), style);
+      return /^ {2}Note: (.*)$/m.exec(text)?.[1] ?? null;
+    };
+    expect(noteOf("10.244.1.9")).toMatch(/^10\.244\.1\.9 is in the pod range of node n1, .*run holds .*drops/);
+    expect(["10.244.1.1", "10.244.1.7", "10.244.2.9"].map(noteOf)).toEqual([null, null, null]);
+  });
+
   test("a refused answer is explained as the answer it is", () => {
     const text = say(programOf({ nacl: [acl], sg: [{ ...groups, ingress: "accept" }] }), tcp, false);
     expect(text).toContain("accepted on ingress by security group policy-a");

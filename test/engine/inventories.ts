@@ -77,6 +77,12 @@ export function deployment(name: string): object {
   };
 }
 
+export function service(name: string, selector: object | null, clusterIPs: readonly string[]): object {
+  const [namespace, own] = name.split("/");
+  const spec = { clusterIP: clusterIPs[0], clusterIPs, ...(selector === null ? {} : { selector }) };
+  return { apiVersion: "v1", kind: "Service", metadata: { namespace, name: own }, spec };
+}
+
 /** A policy that isolates the pods of a label for ingress and lets nobody in. */
 export function closed(name: string, app: string): object {
   const [namespace, own] = name.split("/");

@@ -1,8 +1,8 @@
 /** What users call endpoints: names that mean one thing, and names that don't. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isProblem, References } from "../../src/engine/reference.ts";
 import { formatAddress } from "../../src/net/address.ts";
-import { deployment, instance, inventoryOf, pod } from "./inventories.ts";
+import { deployment, instance, inventoryOf, pod, service } from "./inventories.ts";
 
 const references = new References(
   inventoryOf([
@@ -16,6 +16,11 @@ const references = new References(
     deployment("shop/idle"),
     deployment("a-b/c"),
     deployment("a/b-c"),
+    service("shop/front", { app: "web-1" }, ["10.96.0.1", "fd96::1"]),
+    service("shop/outside", null, ["10.96.0.2"]),
+    service("blog/front", { app: "web-1" }, ["10.96.0.3"]),
+    service("shop/headless", { app: "web-1" }, ["None"]),
+    service("shop/web-2", { app: "web-2" }, ["10.1.0.2"]),
   ]),
 );
 
@@ -29,6 +34,8 @@ test.each([
   ["a pod by its kind", "Pod:shop/web-2", ["10.1.0.2"]],
   ["an owner is the first of its pods", "ReplicaSet:shop/web", ["10.1.0.1", "fd00::1"]],
   ["an owner without its kind", "shop/web", ["10.1.0.1", "fd00::1"]],
+  ["a pod's name and address, though a Service has them too", "shop/web-2", ["10.1.0.2"]],
+  ["an address that a pod has is the pod's", "10.1.0.2", ["10.1.0.2"]],
   ["a kind tells twins apart", "Pod:shop/twin", ["10.1.0.4"]],
 ])("%s: %s", (_, text, addresses) => {
   const found = references.find(text);
@@ -66,6 +73,21 @@ test.each([
   ],
 ])("%s: %s", (_, text, code, message) => {
   expect(references.find(text)).toEqual({ code, message: expect.stringMatching(message) });
+});
+
+describe("NP-50 NP-51: a Service is no endpoint, and a packet to it is judged at a pod", () => {
+  test.each([
+    ["its address", "10.96.0.1", /^10\.96\.0\.1 is Service:shop\/front, .*via service \(Pod:shop\/web-1\)$/],
+    ["its other address", "fd96:0::1", /is Service:shop\/front, .*Pod:shop\/web-1/],
+    ["its name", "shop/front", /^shop\/front is Service:shop\/front, .*Pod:shop\/web-1/],
+    ["its kind", "Service:shop/front", /^Service:shop\/front is a Service, .*Pod:shop\/web-1/],
+    ["a headless one", "Service:shop/headless", /Pod:shop\/web-1/],
+    ["one without a selector", "10.96.0.2", /Service:shop\/outside, .*the input has none; name an endpoint behind it/],
+    ["one that selects pods of another namespace", "10.96.0.3", /Service:blog\/front, .*the input has none/],
+    ["one whose name a pod has", "Service:shop/web-2", /Pod:shop\/web-2/],
+  ])("%s: %s", (_, text, message) => {
+    expect(references.find(text)).toEqual({ code: "ambiguous-ref", message: expect.stringMatching(message) });
+  });
 });
 
 test("a long text isn't repeated whole in its message", () => {
