@@ -22,6 +22,7 @@ import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
 import { hasIpvs, type Probe, probeKernel } from "../kernel/probe.ts";
+import { queueNumbers } from "../kernel/ruleset-config.ts";
 import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -156,7 +157,7 @@ export class Agent {
     if (!this.#hadRules) firewall.forgetSwitches();
     await firewall.install({
       mark,
-      queue: { first: queue, total: workers },
+      queue: queueNumbers(queue, workers).workers,
       useNativeQueue: probe.queue === "native",
       knobs,
       hook: probe.hasIpvs ? "postrouting" : "forward",
@@ -324,10 +325,11 @@ export class Agent {
   }
 
   #startDatapath({ patches, managed }: PolicyUpdate): Datapath {
-    const { knobs, mark, queue, queueLength, spinMicroseconds, modules } = this.#options;
+    const { knobs, mark, queue, queueLength, spinMicroseconds, modules, workers } = this.#options;
+    const { first } = queueNumbers(queue, workers).workers;
     return new Datapath(
       this.#counters.map((counters, i) => ({
-        queue: queue + i,
+        queue: first + i,
         copyRangeBytes: COPY_RANGE_BYTES,
         maxLength: queueLength,
         receiveBufferBytes: RECEIVE_BUFFER_BYTES,
@@ -363,7 +365,7 @@ export class Agent {
       report: this.#input.report,
       isStale: this.#input.staleReasons.length > 0,
       cluster: this.#cluster,
-      queue: this.#options.queue,
+      queue: queueNumbers(this.#options.queue, this.#options.workers).workers.first,
       latencyWindow: this.#latencyWindow,
     };
   }

@@ -1,7 +1,7 @@
 /** The observer of DNS (AN-30), as the options want it. */
 import type { NamesCounters } from "../datapath/names/names-counters.ts";
 import { NamesHandle, type NamesListeners } from "../datapath/names/names-handle.ts";
-import { namesQueue } from "../kernel/ruleset-config.ts";
+import { queueNumbers } from "../kernel/ruleset-config.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { AgentOptions } from "./options.ts";
 
@@ -12,9 +12,8 @@ export function createNamesHandle(
   log: Logger,
   listeners: Pick<NamesListeners, "onNames" | "onDeath">,
 ): NamesHandle {
-  const number = namesQueue({ first: queue, total: workers });
   return new NamesHandle(
-    { queue: number, mark, counters: counters.buffer },
+    { queue: queueNumbers(queue, workers).names, mark, counters: counters.buffer },
     {
       ...listeners,
       onFault: (message) => log.error({ message }, "a defect where DNS is observed; its answers went on"),

@@ -34,6 +34,7 @@ export interface MetricSources {
   readonly isStale: boolean;
   /** Null: there is no API server, or it hasn't been asked yet. */
   readonly cluster: ApiStatus | null;
+  /** The first worker's. */
   readonly queue: number;
   /** Null: nobody wants recent quantiles. */
   readonly latencyWindow: LatencyWindow | null;

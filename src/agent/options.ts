@@ -18,7 +18,7 @@ export interface AgentOptions {
   readonly nodeName: string | null;
   /** Where the pods' addresses of this node lie; where there are none, its Node says it. */
   readonly podRanges: readonly Prefix[];
-  /** First queue number; each worker has one. */
+  /** First queue number of those that are ours: `workers` and two more (`queueNumbers`). */
   readonly queue: number;
   readonly workers: number;
   /** Packets that the kernel keeps waiting. */

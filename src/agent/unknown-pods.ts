@@ -1,7 +1,7 @@
 /** What becomes of packets of this node's pods that nobody knows yet (NP-64): the range, and the room where they wait. */
 import type { WaitingCounters } from "../datapath/waiting-counters.ts";
 import { WaitingHandle } from "../datapath/waiting-handle.ts";
-import { holdQueue } from "../kernel/ruleset-config.ts";
+import { queueNumbers } from "../kernel/ruleset-config.ts";
 import type { PodRange } from "../kernel/ruleset-pod-range.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -17,7 +17,7 @@ export function podRangeOf({ knobs, nodeName, podRanges }: AgentOptions, { podRa
 
 /** Null where packets don't wait. */
 export function startWaitingRoom(
-  { knobs, queue, workers }: AgentOptions,
+  { knobs, queue, workers, mark }: AgentOptions,
   range: PodRange | null,
   counters: WaitingCounters,
   log: Logger,
@@ -26,9 +26,9 @@ export function startWaitingRoom(
   if (range === null || typeof knobs.unknownLocalIp === "string") return null;
   const { prefixes, known } = range;
   const { holdMs } = knobs.unknownLocalIp;
-  const number = holdQueue({ first: queue, total: workers });
+  const number = queueNumbers(queue, workers).hold;
   return new WaitingHandle(
-    { queue: number, deadlineMs: holdMs, counters: counters.buffer, prefixes, known },
+    { queue: number, mark, deadlineMs: holdMs, counters: counters.buffer, prefixes, known },
     {
       onExpired: (addresses, areLast) => log.warn({ addresses: addresses.map(formatAddress), areLast }, nobodyKnown),
       onFault: (message) => log.error({ message }, "a defect in the waiting room; the batch was dropped"),

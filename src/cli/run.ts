@@ -57,7 +57,11 @@ export function runCommand(): Command {
       repeatable("--pod-range <cidr>", "where this node's pods have their addresses, if its Node doesn't say it"),
     )
     .option("--node-name <name>", "of Kubernetes, enforce for the pods of this node alone, which is this machine")
-    .option("--queue <number>", "number of the NFQUEUE, the first one where there are several workers", "4720")
+    .option(
+      "--queue <number>",
+      "first of the NFQUEUE numbers: one to wait in, one for DNS, then one for each worker",
+      "4720",
+    )
     .option("--workers <number>", "threads that judge, each with a queue of its own", String(defaultWorkers()))
     .option("--queue-length <packets>", "packets that the kernel keeps waiting before the queue is full", "8192")
     .option(
@@ -90,8 +94,8 @@ async function readOptions(flags: RunFlags): Promise<AgentOptions> {
     problems.push(`--workers ${flags.workers}: a number from 1 to ${MAX_WORKERS}`);
   }
   if (!/^\d+$/.test(flags.queue) || queue > 65535) problems.push(`--queue ${flags.queue}: a number from 0 to 65535`);
-  else if (queue + workers + 1 > 65536)
-    problems.push(`--queue ${flags.queue}: ${workers} workers need as many numbers and one more, up to 65535`);
+  else if (queue + workers + 2 > 65536)
+    problems.push(`--queue ${flags.queue}: ${workers} workers need as many numbers and two more, up to 65535`);
   const queueLength = Number(flags.queueLength);
   if (!/^\d+$/.test(flags.queueLength) || queueLength < 1 || queueLength > 1 << 24) {
     problems.push(`--queue-length ${flags.queueLength}: a number of packets from 1 to 16777216`);

@@ -111,6 +111,13 @@ export class Loop {
     }
     const mark = words[at + layout.markIn] as number;
     const byte = (mark >>> this.#mark.shift) & 0xff;
+    if ((byte & markIn.queued) === 0) {
+      // Not sent here to be judged: the rules of another run, which still stand as we start, had somebody else in mind.
+      words[at + layout.verdict] = NF_DROP;
+      words[at + layout.markOut] = mark;
+      this.#note(false, -1, Reason["invalid-state"]);
+      return;
+    }
     const state = packetStates[byte & 0x0f] as PacketState;
     const view = this.#view;
     this.#fillView(at, flags, state, byte);

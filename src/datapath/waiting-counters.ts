@@ -7,7 +7,7 @@ export const WaitingCounter = {
   packets: 1,
   released: 2,
   expired: 3,
-  /** For lack of room, or because they can't be parsed. */
+  /** For lack of room, because they can't be parsed, or weren't sent to wait. */
   refused: 4,
   overruns: 5,
 } as const;

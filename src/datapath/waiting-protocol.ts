@@ -1,9 +1,11 @@
 /** What the agent and the waiting room's thread say to each other. */
+import type { MarkLayout } from "../model/mark.ts";
 import type { Address } from "../net/address.ts";
 import type { Prefix } from "../net/prefix.ts";
 
 export interface WaitingOptions {
   readonly queue: number;
+  readonly mark: MarkLayout;
   readonly deadlineMs: number;
   readonly counters: SharedArrayBuffer;
   readonly prefixes: readonly Prefix[];

@@ -6,6 +6,7 @@
  * Places are answered in the order in which their packets came, so the packets of a flow stay in theirs.
  */
 import type { SlotFlags, SlotLayout } from "../kernel/addon.ts";
+import { type MarkLayout, markWaiting } from "../model/mark.ts";
 import { type Address, type AddressView, addressKey, addressOfKey, Family } from "../net/address.ts";
 import { type AddressTableData, buildAddressTable, lookupAddress } from "../net/address-table.ts";
 import { containsAddress, type Prefix } from "../net/prefix.ts";
@@ -16,6 +17,7 @@ export interface WaitingRoomOptions {
   readonly layout: SlotLayout;
   readonly flags: SlotFlags;
   readonly slab: ArrayBufferLike;
+  readonly mark: MarkLayout;
   readonly places: number;
   /**
    * Of the places, how many the packets of one unknown address may have. Addresses of one of 4,096 hashes share that, by
@@ -136,11 +138,12 @@ export class WaitingRoom {
   }
 
   #decideSlot(at: number, nowMs: number): void {
-    const { layout, flags, counters } = this.#options;
+    const { layout, flags, mark, counters } = this.#options;
     const words = this.#slots;
     counters.add(WaitingCounter.packets, 1);
     words[at + layout.verdict] = NF_DROP;
-    if (((words[at + layout.flags] as number) & flags.unparseable) !== 0) {
+    const byte = ((words[at + layout.markIn] as number) >>> mark.shift) & 0xff;
+    if (byte !== markWaiting || ((words[at + layout.flags] as number) & flags.unparseable) !== 0) {
       counters.add(WaitingCounter.refused, 1);
       return;
     }

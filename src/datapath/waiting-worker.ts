@@ -28,9 +28,9 @@ const addon = loadAddon();
 const counters = new WaitingCounters(options.counters);
 const { slotLayout: layout, slotFlags: flags } = addon;
 const slab = new SharedArrayBuffer(4 * (layout.headerWords + SLOTS * layout.slotWords));
-const { deadlineMs } = options;
+const { deadlineMs, mark } = options;
 const room = new WaitingRoom({
-  ...{ layout, flags, slab, deadlineMs, counters },
+  ...{ layout, flags, slab, mark, deadlineMs, counters },
   places: PLACES,
   placesOfAddress: PLACES_OF_ADDRESS,
   seed: randomInt(2 ** 32),

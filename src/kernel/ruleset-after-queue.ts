@@ -9,6 +9,7 @@ import { everyAccept, type NftMark, settled } from "./nft-mark.ts";
 import { NAMES_CHAIN, type RulesetConfig } from "./ruleset-config.ts";
 import { rememberDenial } from "./ruleset-denials.ts";
 import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
+import { matchWaiting } from "./ruleset-pod-range.ts";
 
 const isError = "ct state related meta l4proto { icmp, ipv6-icmp }";
 
@@ -19,7 +20,7 @@ export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[]
       place: "last",
       begin: `meta mark & ${mark.bits(0xff)} == ${mark.bits(settled)} goto pass`,
       notUnicast: "accept",
-      before: [],
+      before: matchWaiting(config, mark),
       inOutput: [],
       target: "conclude",
       end: [mark.clearPacket],
@@ -72,6 +73,7 @@ function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
     ]),
     renderChain("denied", null, deniedRules(config, mark)),
     renderChain("unjudged", null, unjudgedRules(config, mark)),
+    ...(config.podRange?.unknown === "hold" ? [renderChain("not_held", null, notHeldRules(config))] : []),
     renderChain("conclude", null, [
       `${verdict} vmap { ${mark.bits(untouched)} : goto unjudged, ${mark.bits(acceptThis)} : goto accepted, ${mark.bits(acceptBoth)} : goto accepted, ${mark.bits(deny)} : goto denied }`,
     ]),
@@ -102,4 +104,9 @@ function unjudgedRules({ knobs }: RulesetConfig, mark: NftMark): string[] {
     ...(isOpen ? [`${mark.packetHas(markIn.queued)} counter name unjudged_accept goto pass`] : []),
     "counter name unjudged_drop drop",
   ];
+}
+
+/** Nobody listened where it should have waited, or somebody let it go who isn't the waiting room. */
+function notHeldRules({ knobs }: RulesetConfig): string[] {
+  return [knobs.bypass === "accept" ? "counter name unjudged_accept goto pass" : "counter name unjudged_drop drop"];
 }

@@ -45,7 +45,7 @@ export type RuleCounter = keyof typeof ruleCounters | keyof typeof bridgeCounter
 
 export interface RulesetConfig {
   readonly mark: MarkLayout;
-  /** Consecutive queue numbers. */
+  /** The workers': consecutive numbers. The two below are those of the waiting room and of the observer. */
   readonly queue: { readonly first: number; readonly total: number };
   /** The kernel has nft's own `queue`; otherwise the rule is the xt target NFQUEUE and comes by raw netlink. */
   readonly useNativeQueue: boolean;
@@ -83,21 +83,26 @@ export interface QueueChain {
 export function queueChains(config: Pick<RulesetConfig, "queue" | "podRange" | "knobs">): readonly QueueChain[] {
   const { queue, podRange, knobs } = config;
   const bypass = knobs.bypass === "accept";
-  const hold = { chain: HOLD_CHAIN, queues: { first: holdQueue(queue), total: 1 }, bypass };
+  const hold = { chain: HOLD_CHAIN, queues: { first: queue.first - 2, total: 1 }, bypass };
   return [
     { chain: QUEUE_CHAIN, queues: queue, bypass },
     ...(podRange?.unknown === "hold" ? [hold] : []),
     // The policies have judged what comes here: without an observer it goes on.
-    { chain: NAMES_CHAIN, queues: { first: namesQueue(queue), total: 1 }, bypass: true },
+    { chain: NAMES_CHAIN, queues: { first: queue.first - 1, total: 1 }, bypass: true },
   ];
 }
 
-/** The number of the waiting room's queue: it follows the workers'. */
-export function holdQueue({ first, total }: RulesetConfig["queue"]): number {
-  return first + total;
+/** Who serves which queue. */
+export interface QueueNumbers {
+  readonly hold: number;
+  readonly names: number;
+  readonly workers: RulesetConfig["queue"];
 }
 
-/** The number of the observer's queue, behind that of the waiting room. */
-export function namesQueue({ first, total }: RulesetConfig["queue"]): number {
-  return first + total + 1;
+/**
+ * From the first number on; the workers come last, so that no number depends on how many they are: the rules of an
+ * earlier run may still stand when their queues are bound.
+ */
+export function queueNumbers(first: number, workers: number): QueueNumbers {
+  return { hold: first, names: first + 1, workers: { first: first + 2, total: workers } };
 }

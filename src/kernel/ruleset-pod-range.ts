@@ -8,7 +8,7 @@
  * ```
  */
 
-import { markIn } from "../model/mark.ts";
+import { markEpochMask, markVerdictMask, markWaiting } from "../model/mark.ts";
 import type { Address } from "../net/address.ts";
 import { Family } from "../net/address.ts";
 import { formatPrefix, type Prefix } from "../net/prefix.ts";
@@ -36,9 +36,14 @@ export function matchUnknown({ podRange }: Pick<RulesetConfig, "podRange">): str
   });
 }
 
-export function unknownChains({ podRange, knobs }: RulesetConfig, mark: NftMark): string[] {
+/** For those behind it: what went to wait, and wasn't sent back to where it came from. */
+export function matchWaiting({ podRange }: Pick<RulesetConfig, "podRange">, mark: NftMark): string[] {
+  if (podRange?.unknown !== "hold") return [];
+  return [`meta mark & ${mark.bits(markVerdictMask | markEpochMask)} == ${mark.bits(markWaiting)} goto not_held`];
+}
+
+export function unknownChains({ podRange }: RulesetConfig, mark: NftMark): string[] {
   if (podRange === undefined) return [];
-  const isOpen = knobs.bypass === "accept";
   return [
     renderChain("unknown", null, [
       // From this host, which postrouting sees too: no policy of a pod denies it (NP-56). Nor its answer.
@@ -55,8 +60,8 @@ export function unknownChains({ podRange, knobs }: RulesetConfig, mark: NftMark)
     podRange.unknown === "drop"
       ? renderChain("wait", null, ["counter name unknown_drop drop"])
       : renderChain("wait", null, [
-          // So that the last chain knows what a queue without a listener let past.
-          ...(isOpen ? [mark.setPacket(markIn.queued)] : []),
+          // So that a worker doesn't judge it, and the last chain knows what a queue without a listener let past.
+          mark.setPacket(markWaiting),
           "counter name unknown_held",
           `goto ${HOLD_CHAIN}`,
         ]),

@@ -39,6 +39,12 @@ export const markStates = {
   invalid: markIn.queued | markIn.related | markIn.dnat,
 } as const satisfies Record<keyof typeof PacketState, number>;
 
+/**
+ * The byte of a packet that waits for its address to be known: it isn't to be judged. What the rules show to the observer
+ * of DNS has byte 0. So whoever serves a queue sees what isn't for it, as rules of another run may send it.
+ */
+export const markWaiting = markIn.related;
+
 /** PacketState by the low nibble of the byte; a nibble that no rule of ours writes is `invalid`. */
 export const packetStates: readonly PacketState[] = Array.from({ length: 16 }, (_, nibble) => {
   if ((nibble & markIn.related) === 0) return (nibble & markIn.reply) === 0 ? PacketState.original : PacketState.reply;

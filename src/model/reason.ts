@@ -30,7 +30,7 @@ export const Reason = {
   state: 11,
   /** An ICMP error about a flow that was accepted (PL-21). */
   related: 12,
-  /** Connection tracking calls the packet invalid (PL-27). */
+  /** Connection tracking calls the packet invalid (PL-27), or the rules tell no state of it. */
   "invalid-state": 13,
   /** A TCP packet inside a flow that connection tracking doesn't know (PL-26). */
   midstream: 14,

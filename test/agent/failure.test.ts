@@ -138,11 +138,11 @@ describe.skipIf(skipReason !== null)("failures", () => {
     expect(net.router.check(["nft", "list", "tables"])).toContain("table inet verdictd");
     expect(await reaches(81, 300)).toBe("timeout");
     // …nor one whose queue is taken, which is found out later.
-    const holder = net.router.node(new URL("../support/hold-queue.ts", import.meta.url), ["4720"]);
+    const holder = net.router.node(new URL("../support/hold-queue.ts", import.meta.url), ["4722"]);
     await new Promise((resolve) => holder.stdout.once("data", resolve));
     const busy = new Engine(net.router, ["--dir", policy.path]);
     expect(await busy.exits()).toBe(3);
-    expect(busy.stderr).toContain("queue 4720");
+    expect(busy.stderr).toContain("queue 4722");
     holder.kill();
     expect(await reaches(81, 300)).toBe("timeout");
   });
@@ -241,7 +241,7 @@ describe.skipIf(skipReason !== null)("failures", () => {
     );
     sendRaw(net.hosts.a, packets);
     sendRaw(net.hosts.a, [ipPacket(address.a[0], address.b1[0], 17, udp(4000, 4000))]);
-    await engine.reaches("an empty queue", () => metric(net, 'verdictd_queue_waiting_packets\\{queue="4720"\\}') === 0);
+    await engine.reaches("an empty queue", () => metric(net, 'verdictd_queue_waiting_packets\\{queue="4722"\\}') === 0);
     const judged = metric(net, "verdictd_verdict_latency_seconds_count");
     expect(metric(net, 'verdictd_kernel_rule_packets_total\\{rule="queued"\\}')).toBe(judged);
     expect(metric(net, "verdictd_verdict_send_errors_total")).toBe(0);

@@ -157,7 +157,7 @@ describe.skipIf(skipReason !== null)("traffic under a running engine", () => {
     );
     expect(text).toMatch(/verdictd_packets_total\{verdict="accept",reason="[a-z-]+",evaluator="[a-z-]+"\} [1-9]/);
     expect(text).toMatch(/verdictd_verdict_latency_seconds_count [1-9]/);
-    expect(text).toMatch(/verdictd_queue_waiting_packets\{queue="4720"\} 0/);
+    expect(text).toMatch(/verdictd_queue_waiting_packets\{queue="4722"\} 0/);
     expect(text).toMatch(/verdictd_epoch 1\n/);
   });
 });

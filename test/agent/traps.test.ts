@@ -11,7 +11,7 @@ import { address, createTopology, settle, type Topology } from "../support/topol
 
 if (skipReason !== null) console.warn(`test/agent/traps: skipped: ${skipReason}`);
 
-const QUEUE = 4720;
+const QUEUE = 4722;
 const u16 = (value: number): [number, number] => [(value >> 8) & 255, value & 255];
 
 describe.skipIf(skipReason !== null)("the packet path", () => {

@@ -19,6 +19,20 @@ const SILENCE_MS = 300;
 /** The pods `web` take and send nothing; everybody else does what it likes. */
 const closed = (...policyTypes: ("Ingress" | "Egress")[]) =>
   networkPolicy("web", { podSelector: { matchLabels: { app: "web" } }, policyTypes });
+/** So that DNS is observed. */
+const learns = {
+  apiVersion: "policy.networking.k8s.io/v1alpha2",
+  kind: "ClusterNetworkPolicy",
+  metadata: { name: "learns" },
+  spec: {
+    ...{
+      tier: "Admin",
+      priority: 1,
+      subject: { pods: { namespaceSelector: {}, podSelector: { matchLabels: { app: "db" } } } },
+    },
+    egress: [{ action: "Accept", to: [{ domainNames: ["*.example.com"] }] }],
+  },
+};
 const web = pod("web", { app: "web" }, address.a);
 
 describe.skipIf(skipReason !== null)("pods that nobody knows yet", () => {
@@ -286,6 +300,31 @@ describe.skipIf(skipReason !== null)("pods that nobody knows yet", () => {
     // A run without a range takes the chain away, whatever its rule is.
     engine = await Engine.start(net.router, [policy.path]);
     expect(net.router.check(["nft", "list", "chains"])).not.toContain("to_hold");
+  });
+
+  test.each([
+    ["more workers", ["--workers", "1"], ["--workers", "3"]],
+    ["fewer workers", ["--workers", "3"], ["--workers", "1"]],
+    ["workers at the number to wait in", ["--workers", "1", "--queue", "4722"], ["--workers", "1"]],
+    ["the observer at that number", ["--queue", "4721"], ["--queue", "4720"]],
+  ])("%s than the run before: what its rules still send passes nobody", async (_, before, after) => {
+    policy.write("policy.json", list([closed("Egress"), learns]));
+    const running = await start("--set", "unknownLocalIp=hold(500)", "--set", "onStop=keep", ...before);
+    const to = await net.peers.b1.openUdp({ family: 4, localPort: port });
+    const from = await net.peers.a.openUdp({ family: 4, host: address.b1[0], port });
+    await running.stop();
+    let isReady = false;
+    const restarted = start("--set", "unknownLocalIp=hold(500)", ...after).finally(() => {
+      isReady = true;
+    });
+    let sent = 0;
+    while (!isReady) {
+      await from.send("x;");
+      sent++;
+    }
+    await restarted;
+    expect(sent).toBeGreaterThan(100);
+    expect(await to.receives("x;", SILENCE_MS)).toBe("timeout");
   });
 
   test.each([

@@ -9,7 +9,15 @@ import { type CompiledEvaluator, Reads } from "../../src/model/evaluator.ts";
 import type { FlowView } from "../../src/model/flow.ts";
 import { Tracking } from "../../src/model/flow.ts";
 import { defaultKnobs, type Knobs } from "../../src/model/knobs.ts";
-import { defaultMarkLayout, markHeld, markIn, markRemember, markStates, markVerdict } from "../../src/model/mark.ts";
+import {
+  defaultMarkLayout,
+  markHeld,
+  markIn,
+  markRemember,
+  markStates,
+  markVerdict,
+  markWaiting,
+} from "../../src/model/mark.ts";
 import { Verdict } from "../../src/model/verdict.ts";
 import { parseAddress } from "../../src/net/address.ts";
 
@@ -347,13 +355,20 @@ describe("what the kernel is told", () => {
     const loop = new Loop({ layout, flags, slab, mark: defaultMarkLayout, counters, rejects: false }, open, EPOCH);
     const row = { mark: markStates.original };
     for (let i = 0; i < 3; i++) expect(judge(open, row, { loop }).byte).toBe(markVerdict.acceptBoth | EPOCH);
-    // Slot 0 holds a packet too, of zeros.
-    expect(asked).toBe(2);
+    // Slot 0 holds a packet too, of zeros, which asks for nothing.
+    expect(asked).toBe(1);
     loop.useProgram(programOf(counting(Verdict.deny), {}, reads), EPOCH + 1);
     const byte = markVerdict.deny | markRemember | (EPOCH + 1);
     for (let i = 0; i < 3; i++) expect(judge(open, row, { loop })).toEqual({ verdict: NF_ACCEPT, byte });
-    expect(asked).toBe(4);
+    expect(asked).toBe(2);
   });
+
+  test.each([0, markWaiting, markIn.reply, markIn.dnat])(
+    "byte %i: what wasn't sent here to be judged passes nobody",
+    (mark) => {
+      expect(judge(programOf(acceptAll), { mark }).verdict).toBe(NF_DROP);
+    },
+  );
 
   test("PL-9: what can't be parsed keeps the preset answer", () => {
     expect(judge(programOf(acceptAll), { mark: markStates.original, flags: flags.unparseable }).verdict).toBe(0xdead);
@@ -386,6 +401,6 @@ describe("what the kernel is told", () => {
 
   test("counters tell verdict, evaluator and reason", () => {
     judge(programOf(denyFlows), { mark: markStates.original });
-    expect(counters.decisions()).toContainEqual({ verdict: "deny", evaluator: 1, reason: "unspecified", packets: 2 });
+    expect(counters.decisions()).toContainEqual({ verdict: "deny", evaluator: 1, reason: "unspecified", packets: 1 });
   });
 });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { NF_DROP, NF_REPEAT, NF_STOLEN } from "../../src/datapath/answer.ts";
 import { WaitingCounter, WaitingCounters } from "../../src/datapath/waiting-counters.ts";
 import { WaitingRoom } from "../../src/datapath/waiting-room.ts";
+import { defaultMarkLayout } from "../../src/model/mark.ts";
 import { Family, formatAddress, parseAddress } from "../../src/net/address.ts";
 import { parsePrefix } from "../../src/net/prefix.ts";
 import { slotFlags as flags, slotLayout as layout } from "./slot.ts";
@@ -10,7 +11,7 @@ import { slotFlags as flags, slotLayout as layout } from "./slot.ts";
 const SLOTS = 4;
 const PLACES = 6;
 const DEADLINE_MS = 100;
-const MARK = 0x1234;
+const MARK = 0x04001234;
 
 let words: Uint32Array;
 let counters: WaitingCounters;
@@ -20,7 +21,7 @@ beforeEach(() => {
   words = new Uint32Array(slab);
   counters = new WaitingCounters();
   room = new WaitingRoom({
-    ...{ layout, flags, slab, counters },
+    ...{ layout, flags, slab, counters, mark: defaultMarkLayout },
     places: PLACES,
     placesOfAddress: 3,
     seed: 1,
@@ -33,7 +34,7 @@ beforeEach(() => {
 const addresses = (...texts: string[]) => texts.map((text) => parseAddress(text)!);
 
 /** The verdicts of one batch of packets `source > destination`, with the places of those that are kept. */
-function batch(packets: readonly string[], nowMs = 0): string[] {
+function batch(packets: readonly string[], nowMs = 0, mark = MARK): string[] {
   packets.forEach((packet, i) => {
     const at = layout.headerWords + i * layout.slotWords;
     words.fill(0, at, at + layout.slotWords);
@@ -43,7 +44,7 @@ function batch(packets: readonly string[], nowMs = 0): string[] {
     }
     const [source, destination] = addresses(...packet.split(" > "));
     words[at + layout.family] = source!.family === Family.ipv6 ? 6 : 4;
-    words[at + layout.markIn] = MARK;
+    words[at + layout.markIn] = mark;
     words.set([source!.w0, source!.w1, source!.w2, source!.w3], at + layout.source);
     words.set([destination!.w0, destination!.w1, destination!.w2, destination!.w3], at + layout.destination);
   });
@@ -82,6 +83,14 @@ describe("who is kept", () => {
   ])("%s", (_, packet, answer) => {
     expect(batch([packet])).toEqual([answer]);
   });
+
+  test.each([0x00001234, 0x01001234, 0x05001234, 0x14001234])(
+    "mark %i: what wasn't sent here to wait isn't let go",
+    (mark) => {
+      expect(batch(["10.1.0.9 > 8.8.8.8", "10.1.0.1 > 8.8.8.8"], 0, mark)).toEqual(["drop", "drop"]);
+      expect(counts()).toMatchObject({ held: 0, packets: 2, refused: 2 });
+    },
+  );
 
   test("no more of one address than its share, and of all than there is room", () => {
     expect(batch(Array(4).fill("10.1.0.9 > 8.8.8.8"))).toEqual(["keep 0", "keep 1", "keep 2", "drop"]);

@@ -89,7 +89,7 @@ function startRoom(): void {
   const words = new Uint32Array(slab);
   let next = 0;
   const socket = new addon.QueueSocket({
-    ...{ queue: 4721, copyRangeBytes: 128, maxLength: 64, receiveBufferBytes: 1 << 20, failOpen: false },
+    ...{ queue: 4718, copyRangeBytes: 128, maxLength: 64, receiveBufferBytes: 1 << 20, failOpen: false },
     ...{ slots: 1, slab, keeps: places, spinMicroseconds: 0, errorVerdict: NF_DROP, errorMark: 0, markMask: 0 },
   });
   socket.start(
