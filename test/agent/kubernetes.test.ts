@@ -82,6 +82,13 @@ describe.skipIf(skipReason !== null)(`run --kubernetes (${skipReason ?? "as root
     return status === 0 ? JSON.parse(stdout) : { status: 0, ready: false, inventoryStale: false, reasons: [] };
   };
 
+  const page = (path: string): string =>
+    net.node.check([
+      process.execPath,
+      "-e",
+      `fetch("http://127.0.0.1:9472${path}").then(async (answer) => console.log(await answer.text()))`,
+    ]);
+
   test("without its server it isn't ready, enforces nothing, says why, and ends in order when asked", async () => {
     await server.stop("SIGKILL");
     const waiting = new Engine(net.node, args());
@@ -90,6 +97,9 @@ describe.skipIf(skipReason !== null)(`run --kubernetes (${skipReason ?? "as root
       await waitFor("the reason", () => readyz().reasons.join().includes("127.0.0.1"), 20_000);
       expect(readyz()).toMatchObject({ status: 503, ready: false });
       expect(waiting.events).toEqual([]);
+      // What alerts look at: there before anything is known.
+      expect(page("/metrics")).toMatch(/^verdictd_ready 0$/m);
+      expect(page("/metrics")).toMatch(/^verdictd_kubernetes_synced\{kind="NetworkPolicy"\} 0$/m);
       expect(rules()).toBe("");
       expect(await waiting.stop()).toBe(0);
       expect(waiting.stderr).toContain("waiting for the policies");

@@ -35,6 +35,7 @@ const allOptions = [
   ...["--set", "policyStatus=true,policyEvents=true,knpMetrics=true,workers=3,logLevel=debug,markMask=0x00ff0000"],
   ...["--set", "podRanges={10.244.0.0/16,fd00:10:244::/56},knobs.denyAction=reject,imagePullSecrets[0].name=secret"],
   ...["--set", `image.digest=sha256:${"0".repeat(64)},podLabels.a=b,podAnnotations.c=d,maxUnavailable=10%`],
+  ...["--set", "seLinuxOptions.type=spc_t,seLinuxOptions.level=s0"],
 ];
 const forms: readonly (readonly [name: string, why: string | null, render: () => Manifest[]])[] = [
   ["kustomize", noKubectl, () => kustomize(".")],
@@ -85,7 +86,7 @@ describe.each(forms)("%s", (name, why, render) => {
   });
 
   test.skipIf(why !== null)("it reads what policies are made of, and no more", () => {
-    const writes = rulesOf(render()).filter(({ verbs }) => verbs.some((v) => !["get", "list", "watch"].includes(v)));
+    const writes = rulesOf(render()).filter(({ verbs }) => verbs.some((verb) => !["list", "watch"].includes(verb)));
     expect(writes.map(({ resources, verbs }) => [resources, verbs])).toEqual(
       name.includes("every")
         ? [
@@ -148,7 +149,8 @@ describe.skipIf(noKubectl !== null || noHelm !== null)("kustomize and chart mean
   });
 
   test("the components", () => {
-    const options = ["--set", "policyStatus=true,policyEvents=true,listen=0.0.0.0:9472,podMonitor.enabled=true"];
+    const metrics = "listen=0.0.0.0:9472,podMonitor.enabled=true";
+    const options = ["--set", `policyStatus=true,policyEvents=true,seLinuxOptions.type=spc_t,${metrics}`];
     expect(essence(podOf(template(...options)))).toEqual(essence(podOf(kustomizeWithComponents())));
     expect(rulesOf(template(...options))).toEqual(rulesOf(kustomizeWithComponents()));
   });
@@ -166,6 +168,7 @@ describe.skipIf(noHelm !== null)("the chart", () => {
     ["image.digest=latest", "digest"],
     ["podRanges={all}", "podRanges"],
     ["logLevel=loud", "logLevel"],
+    ["seLinuxOptions.typ=spc_t", "typ"],
     ["podMonitor.enabled=true", "nobody else reaches 127.0.0.1"],
   ])("--set %s is refused", (value, text) => {
     const { status, output } = run(helm, ["template", chart, "--kube-version", "1.31.0", "--set", value]);
