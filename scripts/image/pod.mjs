@@ -86,7 +86,7 @@ export class Pod {
       ...config.process,
       terminal: false,
       user: { uid: security.runAsUser, gid: security.runAsGroup },
-      args: container.command ?? [...this.#image.entrypoint, ...args.map((arg) => arg.replace("$(NODE_NAME)", "here"))],
+      args: container.command ?? [...this.#image.entrypoint, ...args.map((arg) => expand(arg, env))],
       env: [...this.#image.env, ...env, ...added],
       capabilities: { bounding: capabilities, permitted: capabilities, effective: capabilities },
       noNewPrivileges: security.allowPrivilegeEscalation === false,
@@ -104,6 +104,12 @@ export class Pod {
     writeFileSync(path, JSON.stringify(config));
     return bundle;
   }
+}
+
+/** As the kubelet does: $(NAME) is the variable. */
+function expand(arg, env) {
+  const values = new Map(env.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]));
+  return arg.replace(/\$\((\w+)\)/g, (text, name) => values.get(name) ?? text);
 }
 
 /** The parts of a DaemonSet's pod that matter here, as kustomize renders it. */

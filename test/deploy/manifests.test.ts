@@ -7,10 +7,12 @@ import { runCommand } from "../../src/cli/run.ts";
 import { listKnobs } from "../../src/model/knobs.ts";
 import { apiSkipReason, kubeconfigPath } from "../support/api-server.ts";
 import {
+  type Container,
   chart,
   helm,
   kustomize,
   kustomizeWithComponents,
+  kustomizeWithSettings,
   type Manifest,
   missing,
   type PodSpec,
@@ -29,6 +31,7 @@ if (apiSkipReason !== null) console.warn(`test/deploy/manifests: not applied: ${
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
+const agentPath = "/spec/template/spec/containers/0";
 /** Everything that the chart can be told. */
 const allOptions = [
   ...["--set", "listen=0.0.0.0:9472,podMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true"],
@@ -48,9 +51,9 @@ const forms: readonly (readonly [name: string, why: string | null, render: () =>
 
 test("chart, manifests and package have one version", () => {
   expect(load(read("helm/verdictd/Chart.yaml"))).toMatchObject({ version, appVersion: version });
-  for (const path of ["kubernetes/kustomization.yaml", "kubernetes/uninstall/kustomization.yaml"]) {
-    expect(load(read(path))).toMatchObject({ images: [{ name: "verdictd", newTag: version }] });
-  }
+  expect(load(read("kubernetes/settings/kustomization.yaml"))).toMatchObject({
+    images: [{ name: "verdictd", newTag: version }],
+  });
 });
 
 describe.each(forms)("%s", (name, why, render) => {
@@ -80,7 +83,7 @@ describe.each(forms)("%s", (name, why, render) => {
       expect(own.readOnlyRootFilesystem, name).toBe(true);
       expect(own.capabilities.drop, name).toEqual(["ALL"]);
       expect(own.capabilities.add ?? []).toEqual(
-        { verdictd: ["NET_ADMIN"], "own-run-directory": ["CHOWN"], remove: ["NET_ADMIN", "DAC_OVERRIDE"] }[name] ?? [],
+        { verdictd: ["NET_ADMIN"], "own-run-directory": ["CHOWN"], remove: ["NET_ADMIN"] }[name] ?? [],
       );
     }
   });
@@ -128,9 +131,16 @@ test.skipIf(apiSkipReason !== null || noKubectl !== null)("a server refuses a fi
 });
 
 describe.skipIf(noKubectl !== null || noHelm !== null)("kustomize and chart mean the same", () => {
-  /** Without what only one of them says. */
+  /** Without what only one of them says; arguments as the kubelet completes them. */
   const essence = (spec: PodSpec): unknown => {
-    const bare = (c: object) => ({ ...c, image: "", imagePullPolicy: undefined });
+    const bare = ({ env = [], args, ...c }: Container) => {
+      const settings = env.filter(({ value }) => value !== undefined);
+      const expanded = args?.map((arg) =>
+        settings.reduce((text, { name, value }) => text.replace(`$(${name})`, value ?? ""), arg),
+      );
+      const others = c.name === "remove" ? [] : env.filter((variable) => !settings.includes(variable));
+      return { ...c, args: expanded, env: others, image: "", imagePullPolicy: undefined };
+    };
     const { containers, initContainers } = spec;
     return { ...spec, containers: containers.map(bare), initContainers: initContainers.map(bare) };
   };
@@ -141,11 +151,7 @@ describe.skipIf(noKubectl !== null || noHelm !== null)("kustomize and chart mean
   });
 
   test("the uninstall", () => {
-    const removing = podOf(template("--set", "remove=true"));
-    const [remove] = removing.initContainers;
-    expect(remove?.args).toEqual(["remove", "--mark-mask=0xff000000"]);
-    const initContainers = removing.initContainers.map((c) => ({ ...c, args: ["remove"] }));
-    expect(essence({ ...removing, initContainers })).toEqual(essence(podOf(kustomize("uninstall"))));
+    expect(essence(podOf(template("--set", "remove=true")))).toEqual(essence(podOf(kustomize("uninstall"))));
   });
 
   test("the components", () => {
@@ -190,6 +196,57 @@ describe.skipIf(noHelm !== null)("the chart", () => {
       load(read("alerts/verdictd.rules.yaml")),
     );
   });
+});
+
+test.skipIf(noKubectl !== null)("agents and uninstall have one image, one mark mask and one set of rights", () => {
+  const settings = {
+    apiVersion: "kustomize.config.k8s.io/v1alpha1",
+    kind: "Component",
+    images: [{ name: "verdictd", newName: "registry.example/verdictd", newTag: "9.9.9" }],
+    components: ["../components/metrics", "../components/policy-status"],
+    patches: [
+      {
+        target: { kind: "DaemonSet", name: "verdictd" },
+        patch: JSON.stringify([
+          { op: "add", path: "/spec/template/spec/containers/0/args/-", value: "--pod-range=10.244.0.0/16" },
+          { op: "replace", path: `${agentPath}/securityContext/allowPrivilegeEscalation`, value: true },
+        ]),
+      },
+      {
+        patch: JSON.stringify({
+          apiVersion: "apps/v1",
+          kind: "DaemonSet",
+          metadata: { name: "verdictd" },
+          spec: {
+            template: {
+              spec: { containers: [{ name: "verdictd", env: [{ name: "MARK_MASK", value: "0x00ff0000" }] }] },
+            },
+          },
+        }),
+      },
+    ],
+  };
+  const [agents, uninstall] = kustomizeWithSettings(settings, [".", "uninstall"]);
+  const { containers, initContainers } = podOf(agents ?? []);
+  const removing = podOf(uninstall ?? []);
+  const image = "registry.example/verdictd:9.9.9";
+  for (const container of [...containers, ...initContainers, ...removing.containers, ...removing.initContainers]) {
+    expect(container.image, container.name).toBe(image);
+  }
+  const [, remove] = removing.initContainers;
+  expect(containers[0]?.args).toContain("--pod-range=10.244.0.0/16");
+  expect(containers[0]?.env).toContainEqual({ name: "LISTEN", value: "0.0.0.0:9472" });
+  expect(containers[0]?.env).toContainEqual({ name: "MARK_MASK", value: "0x00ff0000" });
+  expect(remove).toMatchObject({
+    name: "remove",
+    args: ["remove", "--mark-mask=$(MARK_MASK)"],
+    env: containers[0]?.env,
+    securityContext: containers[0]?.securityContext,
+  });
+  expect(removing.containers.map(({ name }) => name)).toEqual(["done"]);
+  // What a kubelet refuses of an init container that ends.
+  expect(Object.keys(remove ?? {}).filter((key) => /Probe|ports/.test(key))).toEqual([]);
+  expect(rulesOf(uninstall ?? [])).toEqual(rulesOf(agents ?? []));
 });
 
 test.skipIf(noKubectl !== null).each([".", "uninstall"])("kubectl kustomize %s", (path) => {

@@ -1,15 +1,16 @@
 /** What users' tools make of deploy/, where they are here. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadAll } from "js-yaml";
+import { load, loadAll } from "js-yaml";
 
 export interface Container {
   readonly name: string;
   readonly image: string;
   readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly securityContext: {
     readonly allowPrivilegeEscalation: boolean;
     readonly readOnlyRootFilesystem: boolean;
@@ -63,13 +64,19 @@ export function kustomize(path: string): Manifest[] {
 
 /** The manifests as users have them who switch on all components. */
 export function kustomizeWithComponents(): Manifest[] {
+  const names = readdirSync(`${folder}/kubernetes/components`).filter((name) => name !== "remove");
+  const components = names.map((name) => `../components/${name}`);
+  const settings = load(read("kubernetes/settings/kustomization.yaml")) as object;
+  return kustomizeWithSettings({ ...settings, components }, ["."])[0] ?? [];
+}
+
+/** What `paths` are with other settings. */
+export function kustomizeWithSettings(settings: object, paths: readonly string[]): Manifest[][] {
   const own = mkdtempSync(join(tmpdir(), `vd${process.pid}-kustomize-`));
   try {
-    const from = relative(realpathSync(own), `${folder}/kubernetes`);
-    const components = readdirSync(`${folder}/kubernetes/components`).map((name) => `${from}/components/${name}`);
-    const kustomization = { resources: [`${from}/base`], components };
-    writeFileSync(join(own, "kustomization.yaml"), JSON.stringify(kustomization));
-    return parse(spawnSync("kubectl", ["kustomize", own], { encoding: "utf8" }));
+    cpSync(`${folder}/kubernetes`, own, { recursive: true });
+    writeFileSync(join(own, "settings/kustomization.yaml"), JSON.stringify(settings));
+    return paths.map((path) => parse(spawnSync("kubectl", ["kustomize", join(own, path)], { encoding: "utf8" })));
   } finally {
     rmSync(own, { recursive: true, force: true });
   }

@@ -29,3 +29,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $host := regexReplaceAll ":[0-9]+$" .Values.listen "" | trimAll "[]" }}
 {{- if eq $host "0.0.0.0" }}127.0.0.1{{ else if eq $host "::" }}::1{{ else }}{{ $host }}{{ end }}
 {{- end }}
+
+{{/* Of the agent, and of what removes what it left. */}}
+{{- define "verdictd.securityContext" -}}
+# CAP_NET_ADMIN comes with the capabilities of the image's own files, as nothing else gives it to a process
+# that isn't root. Where the agent has none ("no CAP_NET_ADMIN"), the runtime wants true here.
+allowPrivilegeEscalation: {{ .Values.allowPrivilegeEscalation }}
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+  add: [NET_ADMIN]
+{{- end }}
