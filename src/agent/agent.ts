@@ -245,7 +245,7 @@ export class Agent {
           ? [rulesAreGone]
           : isSilent
             ? [workerHangs]
-            : this.#input.staleReasons,
+            : [...this.#input.staleReasons, ...this.#input.warnings],
     };
   }
 

@@ -38,6 +38,16 @@ export class InputReport {
     return this.#report;
   }
 
+  /** Why what is in force may not be what is meant, however new it is. */
+  get warnings(): readonly string[] {
+    const { strangeNode = [] } = this.#report ?? {};
+    if (strangeNode.length === 0) return [];
+    const { nodeName } = this.#options;
+    return [
+      `--node-name ${nodeName}: this machine has none of that Node's addresses (${strangeNode.join(", ")}), ${otherNode}`,
+    ];
+  }
+
   /** An inventory is enforced, or about to be. */
   enforced(report: InventoryReport): void {
     this.#report = report;
@@ -49,6 +59,10 @@ export class InputReport {
       this.#log[finding.severity === "error" ? "error" : "warn"]({ code: finding.code }, text);
     }
     this.#tellCnis(report.cnis);
+    for (const reason of this.warnings) {
+      texts.add(reason);
+      if (!this.#logged.has(reason)) this.#log.warn({ nodeName: this.#options.nodeName }, reason);
+    }
     const text = report.managed === 0 ? this.#whyNobody(report) : null;
     if (text !== null) {
       texts.add(text);
@@ -60,10 +74,16 @@ export class InputReport {
     this.#logged = texts;
   }
 
-  #whyNobody({ holdsPolicies }: InventoryReport): string {
+  #whyNobody({ holdsPolicies, dropsUnknown }: InventoryReport): string {
     const { cluster, nodeName } = this.#options;
-    if (!holdsPolicies) return cluster === null ? noPolicies : noClusterPolicies;
-    return nodeName === null ? nobodyToApplyTo : nobodyOfNode;
+    const [why, remedy] = holdsPolicies
+      ? nodeName === null
+        ? nobodyToApplyTo
+        : nobodyOfNode
+      : cluster === null
+        ? noPolicies
+        : noClusterPolicies;
+    return `${why}, so ${dropsUnknown ? onlyUnknownDropped : everythingPasses}${remedy}`;
   }
 
   /** Once, and again where it's different. */
@@ -88,16 +108,27 @@ export function describeFileError(error: FileError): string {
   return `${error.file}: ${error.message}`;
 }
 
-const noPolicies =
-  "there is no policy in these directories, so nothing is judged and every packet passes: put describe-* output or " +
-  "Kubernetes objects there, which is noticed, or name other directories with --dir";
-const noClusterPolicies = "there is no policy in the cluster, so nothing is judged and every packet passes";
-const nobodyToApplyTo =
-  "the policies in these directories apply to no address, so nothing is judged and every packet passes: if " +
-  "instances (describe-instances) or pods (kubectl get pods -A -o yaml) are missing there, add them, which is noticed";
-const nobodyOfNode =
-  "no policy restricts a pod of this node, so nothing is judged and every packet passes: where that is unexpected, compare " +
-  "--node-name with spec.nodeName of its pods";
+/** What is so, and what helps. */
+const noPolicies = [
+  "there is no policy in these directories",
+  ": put describe-* output or Kubernetes objects there, which is noticed, or name other directories with --dir",
+] as const;
+const noClusterPolicies = ["there is no policy in the cluster", ""] as const;
+const nobodyToApplyTo = [
+  "the policies in these directories apply to no address",
+  ": if instances (describe-instances) or pods (kubectl get pods -A -o yaml) are missing there, add them, which is noticed",
+] as const;
+const nobodyOfNode = [
+  "no policy restricts a pod of this node",
+  ": where that is unexpected, compare --node-name with spec.nodeName of its pods",
+] as const;
+const everythingPasses = "nothing is judged and every packet passes";
+const onlyUnknownDropped =
+  "nothing is judged and every packet passes, but for those of addresses in the pods' range that nobody is known to " +
+  "have: they are dropped (unknownLocalIp)";
+const otherNode =
+  "so it's another machine's name, and this one's pods aren't judged: give the name that kubectl get nodes -o wide " +
+  "has beside an address of this machine";
 const enforcesToo = "enforces NetworkPolicy too, so two engines judge, and a packet passes only where both accept it";
 const onlyOne = "doesn't enforce NetworkPolicy, so this is the only engine that does";
 const unknownCni =

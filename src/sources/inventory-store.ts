@@ -7,7 +7,7 @@ import { type Ec2Inventory, emptyEc2 } from "../model/ec2.ts";
 import type { Finding, Origin } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { InventoryChange } from "../model/inventory-change.ts";
-import type { KubernetesInventory } from "../model/kubernetes.ts";
+import type { KubernetesInventory, Node } from "../model/kubernetes.ts";
 import { assembleEc2, type Ec2Part } from "./ec2/convert.ts";
 import type { FileParts } from "./file-parts.ts";
 import { KubernetesStore } from "./kubernetes/kubernetes-store.ts";
@@ -63,8 +63,8 @@ export class InventoryStore {
     for (const [name, [finding]] of this.#objectFindings) if (finding?.file === file) yield name;
   }
 
-  hasNode(name: string): boolean {
-    return this.#kubernetes.hasNode(name);
+  node(name: string): Node | null {
+    return this.#kubernetes.node(name);
   }
 
   #setObjectFindings({ name }: Origin, findings: readonly Finding[]): void {

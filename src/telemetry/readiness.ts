@@ -4,6 +4,6 @@ export interface Readiness {
   readonly epoch: number;
   /** The input in force is older than what the files say, because they couldn't be read. */
   readonly inventoryStale: boolean;
-  /** Why it isn't ready or is stale; one sentence each. */
+  /** Why it isn't ready or is stale, or may not enforce what is meant; one sentence each. */
   readonly reasons: readonly string[];
 }

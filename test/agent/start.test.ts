@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Engine, PolicyDirectory } from "../support/engine.ts";
+import { node } from "../support/kubernetes.ts";
 import { createLab, type Lab, type Namespace, skipReason, waitFor } from "../support/namespace.ts";
 import { describeInstances, describeSecurityGroups, describeSubnets } from "../support/vpc.ts";
 
@@ -65,6 +66,20 @@ describe.skipIf(skipReason !== null)("a start", () => {
     await running.applies(writeInstances);
     expect(running.stderr.match(/nothing is judged/g)?.length).toBe(2);
     expect(running.stderr).toContain('"managed":1');
+  });
+
+  test("the name of another machine's Node is told in the log and by /readyz, until an address is here", async () => {
+    policy.write("nodes.json", node(["192.0.2.9", "2001:db8::9"], "node-9"));
+    engine = await Engine.start(router, [policy.path], ["--node-name", "node-9"]);
+    const reasons = (): { ready: boolean; inventoryStale: boolean; reasons: string[] } => {
+      const script = 'fetch("http://127.0.0.1:9472/readyz").then(async (answer) => console.log(await answer.text()))';
+      return JSON.parse(router.check([process.execPath, "-e", script]));
+    };
+    const warning = expect.stringMatching(/^--node-name node-9: .*\(192\.0\.2\.9, 2001:db8::9\), so it's another/);
+    expect(reasons()).toMatchObject({ ready: true, inventoryStale: false, reasons: [warning] });
+    expect(engine.stderr.match(/"level":"warn".*--node-name node-9: this machine has none/g)).toHaveLength(1);
+    router.address("lo", "192.0.2.9/32");
+    await waitFor("the warning to go", () => reasons().reasons.length === 0);
   });
 
   test("the workers go before other threads, and nobody else does", async () => {

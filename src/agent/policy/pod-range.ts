@@ -28,6 +28,10 @@ export class PodRangeMembers {
     this.#options = options;
   }
 
+  get hasRange(): boolean {
+    return this.#prefixes.length > 0;
+  }
+
   update(changes: readonly InventoryChange[]): PodRangeChange {
     const host = changes.findLast(({ kubernetes }) => kubernetes.hostAddresses !== null)?.kubernetes.hostAddresses;
     if (host) this.#hostAddresses = host;

@@ -10,7 +10,7 @@ import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Pod } from "../../model/kubernetes.ts";
-import { type Address, addressKey } from "../../net/address.ts";
+import { type Address, addressKey, formatAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
 import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
@@ -46,6 +46,8 @@ export class PolicyFeed {
   readonly #evaluators: readonly PreparedEvaluator[];
   readonly #told = new Map<PreparedEvaluator, number>();
   readonly #store: InventoryStore;
+  readonly #nodeName: string | null;
+  readonly #waitsForPods: boolean;
   readonly #compiler: Compiler;
   readonly #readHostAddresses: () => readonly Address[];
   readonly #say: (message: PolicyMessage) => void;
@@ -58,7 +60,7 @@ export class PolicyFeed {
   #number = 0;
   /** Of the last update that brought new owners. */
   #ownersNumber = 0;
-  #hostAddresses = "";
+  #hostAddresses: ReadonlySet<string> = new Set();
   #waiting: InventoryChange[] = [];
   #namesBatch = 0;
   #isApplying = true;
@@ -75,6 +77,8 @@ export class PolicyFeed {
     say: (message: PolicyMessage) => void,
   ) {
     this.#store = store;
+    this.#nodeName = nodeName;
+    this.#waitsForPods = knobs.unknownLocalIp !== "allow";
     this.#evaluators = evaluators;
     this.#compiler = new Compiler(knobs, { custom: evaluators, inventory: () => store.inventory(), nodeName });
     this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
@@ -135,6 +139,7 @@ export class PolicyFeed {
     if (hostAddresses === null) return;
     this.#waiting.push({ ...noChange, kubernetes: { ...noChange.kubernetes, hostAddresses } });
     this.#give();
+    this.#reportSoon();
   }
 
   /** Everything that waits, as one update. */
@@ -182,7 +187,11 @@ export class PolicyFeed {
     const sizes = this.#store.sizes();
     const holdsPolicies = policyKinds.some((kind) => sizes[kind] > 0);
     const findings = this.#store.findings();
-    return { sizes, findings, holdsPolicies, managed: this.#compiler.managedCount, cnis: this.#cnis.detect() };
+    return {
+      ...{ sizes, findings, holdsPolicies, managed: this.#compiler.managedCount, cnis: this.#cnis.detect() },
+      strangeNode: this.#strangeNode(),
+      dropsUnknown: this.#waitsForPods && this.#podRange.hasRange,
+    };
   }
 
   close(): void {
@@ -244,10 +253,19 @@ export class PolicyFeed {
   /** All addresses of this host where they aren't what they were. */
   #hostChange(): readonly Address[] | null {
     const addresses = this.#readHostAddresses();
-    const keys = addresses.map(addressKey).sort().join();
-    if (keys === this.#hostAddresses) return null;
+    const keys = new Set(addresses.map(addressKey));
+    if (keys.size === this.#hostAddresses.size && [...keys].every((key) => this.#hostAddresses.has(key))) return null;
     this.#hostAddresses = keys;
     return addresses;
+  }
+
+  /** Of another machine's Node, nobody's pods would be judged here. */
+  #strangeNode(): readonly string[] {
+    const node = this.#nodeName === null ? null : this.#store.node(this.#nodeName);
+    const addresses = node?.addresses ?? [];
+    return addresses.some((address) => this.#hostAddresses.has(addressKey(address)))
+      ? []
+      : addresses.map(formatAddress);
   }
 }
 

@@ -84,7 +84,7 @@ function begin(change: InventoryChange, errors: readonly FileError[], readMs: nu
   const { store } = sources;
   if (modules.length > 0 && errors.length === 0) problems.push(...checkModules(modules, store.inventory(), knobs));
   // A name that no node has would leave every pod unfiltered.
-  if (cluster !== null && nodeName !== null && !isStopped && problems.length === 0 && !store.hasNode(nodeName)) {
+  if (cluster !== null && nodeName !== null && !isStopped && problems.length === 0 && store.node(nodeName) === null) {
     problems.push(`--node-name ${nodeName}: the cluster has no such node; take a name of kubectl get nodes`);
   }
   const client = new NetlinkClient(loadAddon(), NetlinkProtocol.route);

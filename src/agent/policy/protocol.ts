@@ -74,6 +74,10 @@ export interface InventoryReport {
   readonly managed: number | "all";
   /** Network plugins of the cluster. */
   readonly cnis: readonly Cni[];
+  /** Addresses of the Node of this name where this machine has none of them: it's another's name; else empty. */
+  readonly strangeNode: readonly string[];
+  /** Packets of addresses in the pods' range that nobody has are dropped, whatever policies say. */
+  readonly dropsUnknown: boolean;
 }
 
 export type PolicyRequest =

@@ -6,7 +6,7 @@
 import { compareAdminPolicies } from "../../model/admin-policy.ts";
 import type { Origin, Report } from "../../model/finding.ts";
 import type { KubernetesChange } from "../../model/inventory-change.ts";
-import { type KubernetesInventory, knownNamespaces } from "../../model/kubernetes.ts";
+import { type KubernetesInventory, knownNamespaces, type Node } from "../../model/kubernetes.ts";
 import { Interner } from "../interner.ts";
 import { byName, compareText } from "./by-name.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
@@ -60,8 +60,8 @@ export class KubernetesStore {
     return this.#tables[list].namesOf(file);
   }
 
-  hasNode(name: string): boolean {
-    return this.#tables.nodes.has(`Node ${name}`);
+  node(name: string): Node | null {
+    return this.#tables.nodes.get(`Node ${name}`);
   }
 
   /** All that a file holds, in its order, in the place of what it held before. */

@@ -87,9 +87,8 @@ export class ObjectTable<T extends Claim> {
     if (this.#claimOf(file, name)) this.#claim(name, file, nothing);
   }
 
-  has(name: string): boolean {
-    const winner = this.#entries.get(name)?.winner;
-    return winner !== null && winner !== undefined;
+  get(name: string): T | null {
+    return this.#entries.get(name)?.winner ?? null;
   }
 
   /** Of what `put` made, the names. Looks at all objects. */
