@@ -4,7 +4,7 @@
  * permitted and effective. The node's own directories are below a folder.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "./bases.mjs";
 
@@ -74,8 +74,7 @@ export class Pod {
   }
 
   #bundle(container, { args = container.args, mounts = {}, env: added = [] }) {
-    const bundle = join(this.#folder, `${container.name}-${++this.#count}`);
-    mkdirSync(bundle);
+    const bundle = mkdtempSync(join(this.#folder, `${container.name}-`));
     run("runc", ["spec", "--bundle", bundle]);
     const path = join(bundle, "config.json");
     const config = JSON.parse(readFileSync(path, "utf8"));

@@ -38,4 +38,5 @@ export function startWaitingRoom(
 }
 
 const nobodyKnown =
-  "packets of addresses in the pods' range were dropped: no pod that is known, nor this machine, had them in time";
+  "packets of addresses in the pods' range were dropped: no pod that is known, nor this machine, had them in time; " +
+  "if they aren't pods', narrow the range (--pod-range), or set unknownLocalIp=allow";

@@ -4,7 +4,7 @@ import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { removeCommand } from "../../src/cli/remove.ts";
 import { runCommand } from "../../src/cli/run.ts";
-import { listKnobs } from "../../src/model/knobs.ts";
+import { listKnobs, parseKnobs } from "../../src/model/knobs.ts";
 import { apiSkipReason, kubeconfigPath } from "../support/api-server.ts";
 import {
   type Container,
@@ -175,10 +175,36 @@ describe.skipIf(noHelm !== null)("the chart", () => {
     ["podRanges={all}", "podRanges"],
     ["logLevel=loud", "logLevel"],
     ["seLinuxOptions.typ=spc_t", "typ"],
+    ["knobs.onstop=keep", "onstop"],
+    ["knobs.onStop=stay", "knobs"],
+    ["knobs.unknownLocalIp=hold(0)", "unknownLocalIp"],
+    ["knobs.awsExempt\\.nobody=off", "awsExempt.nobody"],
+    ["podRanges={10.0.0.0/33}", "podRanges"],
+    ["podRanges={fd00::/129}", "podRanges"],
+    ["podRanges={10.0.0.0}", "podRanges"],
     ["podMonitor.enabled=true", "nobody else reaches 127.0.0.1"],
+    ["podMonitor.enabled=true,listen=localhost:9472", "nobody else reaches localhost"],
+    ["podMonitor.enabled=true,listen=[::1]:9472", "nobody else reaches ::1"],
   ])("--set %s is refused", (value, text) => {
     const { status, output } = run(helm, ["template", chart, "--kube-version", "1.31.0", "--set", value]);
     expect([status, output]).toEqual([1, expect.stringContaining(text)]);
+  });
+
+  test("knobs as YAML has them", () => {
+    const values = "knobs: { onStop: keep, sourceDestCheck: off, awsExempt.dns: on, ipBlockMatchesPods: false }";
+    const { status, output } = run(helm, ["template", chart, "--kube-version", "1.31.0", "-f", "-"], values);
+    expect(status, output).toBe(0);
+    const settings = [...output.matchAll(/"--set=(.*)"/g)].map((match) => match[1] ?? "");
+    expect(settings).toEqual(["awsExempt.dns=on", "ipBlockMatchesPods=false", "onStop=keep", "sourceDestCheck=off"]);
+    expect(parseKnobs(settings).issues).toEqual([]);
+  });
+
+  // The text for users is made too, and not printed.
+  test("no knobs", () => {
+    const { status, output } = run(helm, ["template", chart, "--kube-version", "1.31.0", "--set", "knobs=null"]);
+    expect(status, output).toBe(0);
+    expect(output).toContain("--node-name=");
+    expect(output).not.toContain("--set=");
   });
 
   test("probes ask where the agent listens", () => {

@@ -24,9 +24,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ regexFind "[0-9]+$" .Values.listen }}
 {{- end }}
 
+{{- define "verdictd.listenHost" -}}
+{{ regexReplaceAll ":[0-9]+$" .Values.listen "" | trimAll "[]" | lower }}
+{{- end }}
+
 {{/* Where the node itself reaches the pages. */}}
 {{- define "verdictd.host" -}}
-{{- $host := regexReplaceAll ":[0-9]+$" .Values.listen "" | trimAll "[]" }}
+{{- $host := include "verdictd.listenHost" . }}
 {{- if eq $host "0.0.0.0" }}127.0.0.1{{ else if eq $host "::" }}::1{{ else }}{{ $host }}{{ end }}
 {{- end }}
 
