@@ -2,7 +2,7 @@
 import type { Knobs } from "../model/knobs.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Prefix } from "../net/prefix.ts";
-import type { ClusterOptions } from "../sources/kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "../sources/kubernetes/api/kubeconfig.ts";
 import type { LoadedModule } from "../sources/modules/load-modules.ts";
 import type { ListenAddress } from "../telemetry/http-server.ts";
 

@@ -1,6 +1,6 @@
 /** Flags of the verbs that can ask a cluster. */
 import { Option } from "commander";
-import type { ClusterOptions } from "../sources/kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "../sources/kubernetes/api/kubeconfig.ts";
 
 export interface ClusterFlags {
   readonly kubernetes?: boolean;

@@ -7,7 +7,7 @@ import type { FileError } from "./files/file-error.ts";
 import { FileSource } from "./files/file-source.ts";
 import { InventoryStore } from "./inventory-store.ts";
 import type { ApiSource } from "./kubernetes/api/api-source.ts";
-import type { ClusterOptions } from "./kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "./kubernetes/api/kubeconfig.ts";
 import { openCluster } from "./kubernetes/api/open-cluster.ts";
 
 export interface LoadOptions {

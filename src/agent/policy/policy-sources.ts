@@ -8,7 +8,7 @@ import type { FileError } from "../../sources/files/file-error.ts";
 import { FileSource } from "../../sources/files/file-source.ts";
 import { InventoryStore } from "../../sources/inventory-store.ts";
 import type { ApiSource, ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
-import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "../../sources/kubernetes/api/kubeconfig.ts";
 import { openCluster } from "../../sources/kubernetes/api/open-cluster.ts";
 import type { PolicyObserver } from "../../sources/kubernetes/api/policy-observer.ts";
 import { describeFileError } from "../input-report.ts";
@@ -110,7 +110,8 @@ export class PolicySources {
   }
 
   #tell(change: InventoryChange | null): void {
-    const reasons = [...this.#fileErrors.map(describeFileError), ...(this.#api?.status().problems ?? [])];
+    const problems = (this.#api?.status().problems ?? []).map((problem) => `${problem}; it's tried again`);
+    const reasons = [...this.#fileErrors.map(describeFileError), ...problems];
     if (this.#onChange) this.#onChange({ change, reasons });
     else if (!this.#isClosed) this.#onWait(reasons);
   }

@@ -7,7 +7,7 @@ import { NetlinkClient, NetlinkProtocol } from "../../kernel/netlink-client.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
 import type { ApiClient } from "../../sources/kubernetes/api/api-client.ts";
-import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "../../sources/kubernetes/api/kubeconfig.ts";
 import { connect } from "../../sources/kubernetes/api/open-cluster.ts";
 import { checkModules, loadModules } from "../../sources/modules/load-modules.ts";
 import { collectGarbage } from "../collect-garbage.ts";

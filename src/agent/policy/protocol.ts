@@ -15,7 +15,7 @@ import type { Address } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { FileError } from "../../sources/files/file-error.ts";
 import type { ApiStatus } from "../../sources/kubernetes/api/api-source.ts";
-import type { ClusterOptions } from "../../sources/kubernetes/api/cluster-access.ts";
+import type { ClusterOptions } from "../../sources/kubernetes/api/kubeconfig.ts";
 import type { Cni } from "../../sources/kubernetes/cni/cni-detector.ts";
 
 export interface PolicyOptions {

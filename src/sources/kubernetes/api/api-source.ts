@@ -217,5 +217,5 @@ function describe(error: ApiError): string {
       `there are objects, ${message}, which this version can't read: ` +
       `have the definition serve ${error.readable.join(" or ")} as well, or update verdictd`
     );
-  return `can't be listed or watched (${message}); it's tried again`;
+  return `can't be listed or watched (${message}): see whether it runs and is reached from here`;
 }

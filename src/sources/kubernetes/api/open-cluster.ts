@@ -2,7 +2,7 @@
 import type { InventoryStore } from "../../inventory-store.ts";
 import { ApiClient } from "./api-client.ts";
 import { type ApiListeners, ApiSource } from "./api-source.ts";
-import type { ClusterOptions } from "./cluster-access.ts";
+import type { ClusterOptions } from "./kubeconfig.ts";
 
 /** Throws ClusterAccessError for a kubeconfig that can't be used. */
 export async function openCluster(
