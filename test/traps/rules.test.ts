@@ -161,8 +161,10 @@ describe("rules of the whole engine", () => {
       npEgressToOwnNode: ["allow", "evaluate"],
       npOnChange: ["strict", "new-only"],
       midstream: ["adopt(60)", "strict"],
+      unknownLocalIp: ["hold(2000)", "deny", "allow"],
     });
-    const settings: Readonly<Record<string, unknown>> = { ...defaultKnobs };
+    const { holdMs } = defaultKnobs.unknownLocalIp as { readonly holdMs: number };
+    const settings: Readonly<Record<string, unknown>> = { ...defaultKnobs, unknownLocalIp: `hold(${holdMs})` };
     for (const [name, [first]] of Object.entries(known)) if (name in settings) expect(settings[name], name).toBe(first);
   });
 
