@@ -36,8 +36,6 @@ const rows: readonly Trap[] = [
     flows: {
       "shop/web -> shop/db tcp 8080 via service": "accept",
       "shop/web -> shop/db tcp 80 via service": "deny k8s ingress no-rule-matches",
-      // The Service's own address is nobody's: DNAT comes before.
-      "shop/web -> 10.96.0.9 tcp 80": "accept",
     },
   },
   {
