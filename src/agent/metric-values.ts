@@ -77,6 +77,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
         other: names.get(NamesCounter.other),
         malformed: names.get(NamesCounter.malformed),
         lost: names.get(NamesCounter.lost),
+        unasked: names.get(NamesCounter.unasked),
       },
       addresses: names.get(NamesCounter.addresses),
       evicted: names.get(NamesCounter.evicted),

@@ -11,6 +11,7 @@ import { rememberDenial } from "./ruleset-denials.ts";
 import { renderBaseChains, renderChain } from "./ruleset-parts.ts";
 import { matchWaiting } from "./ruleset-pod-range.ts";
 
+const isDns = "meta l4proto { tcp, udp } ct original proto-dst 53";
 const isError = "ct state related meta l4proto { icmp, ipv6-icmp }";
 
 export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[] {
@@ -24,6 +25,8 @@ export function renderAfterQueue(config: RulesetConfig, mark: NftMark): string[]
       inOutput: [],
       target: "conclude",
       end: [mark.clearPacket],
+      // Answers of this host, which NP-56 lets out: to pods that ask a server on their node.
+      endOfOutput: [`ct direction reply ${isDns} goto answer`, "ct state untracked goto untracked_dns"],
     }),
   ];
 }
@@ -33,18 +36,26 @@ function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
   const epochs = Array.from({ length: 15 }, (_, index) => index + 1);
   const verdict = `meta mark & ${mark.bits(deny)}`;
   return [
-    // Every packet of ours that goes on comes through here, so that an answer of DNS is observed only once its flow has been
-    // judged. By the port that was asked: a Service's may lead to another one.
-    renderChain("pass", null, [
-      mark.clearPacket,
-      "ct direction reply meta l4proto { tcp, udp } ct original proto-dst 53 goto answer",
+    // Every packet of ours that goes on comes through here, so that DNS is observed only once its flow has been judged. By
+    // the port that was asked: a Service's may lead to another one.
+    renderChain("pass", null, [mark.clearPacket, `${isDns} goto dns`, "accept"]),
+    renderChain("pass_untracked", null, [mark.clearPacket, "goto untracked_dns"]),
+    renderChain("dns", null, ["ct direction original goto query", "goto answer"]),
+    renderChain("untracked_dns", null, [
+      "meta l4proto { tcp, udp } th dport 53 goto query",
+      "meta l4proto { tcp, udp } th sport 53 goto answer",
       "accept",
     ]),
-    renderChain("answer", null, [
-      `ip daddr @answered4 goto ${NAMES_CHAIN}`,
-      `ip6 daddr @answered6 goto ${NAMES_CHAIN}`,
-      "accept",
-    ]),
+    ...[
+      ["query", "saddr"],
+      ["answer", "daddr"],
+    ].map(([name = "", pod]) =>
+      renderChain(name, null, [
+        `ip ${pod} @answered4 goto ${NAMES_CHAIN}`,
+        `ip6 ${pod} @answered6 goto ${NAMES_CHAIN}`,
+        "accept",
+      ]),
+    ),
     // One chain for each epoch, because nft can't OR two marks on kernels before 6.13.
     ...epochs.map((epoch) => renderChain(`epoch_${epoch}`, null, [mark.setFlow(epoch)])),
     // The epoch comes last: until it is there the flow is undecided, so nobody can read half a decision. Two decisions
@@ -65,7 +76,8 @@ function concludeChains(config: RulesetConfig, mark: NftMark): string[] {
     renderChain("accepted", null, [
       "counter name judged_accept",
       // Not remembered: these have no entry, or that of the flow that they quote (PL-27).
-      "ct state invalid,untracked goto pass",
+      "ct state untracked goto pass_untracked",
+      "ct state invalid goto pass",
       `${isError} goto pass`,
       ...useTimeouts(config),
       "jump record",

@@ -22,6 +22,7 @@ export function renderBeforeQueue(config: RulesetConfig, mark: NftMark): string[
       inOutput: ["ct state related jump related"],
       target: "divert",
       end: [],
+      endOfOutput: [],
     }),
   ];
 }

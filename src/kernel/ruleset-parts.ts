@@ -101,11 +101,13 @@ export interface BaseRules {
   /** Where packets of managed addresses go. */
   readonly target: string;
   readonly end: readonly string[];
+  /** In output alone, behind that. */
+  readonly endOfOutput: readonly string[];
 }
 
 /** Both look at the same packets and leave the same alone: what passes the first chain unseen must pass the last one. */
 export function renderBaseChains(config: RulesetConfig, rules: BaseRules): string[] {
-  const { place, begin, notUnicast, before, inOutput, target, end } = rules;
+  const { place, begin, notUnicast, before, inOutput, target, end, endOfOutput } = rules;
   const chains = hookPriorities(config).map(({ hook, [place]: priority }) =>
     renderChain(`${hook}_${place}`, renderHook(hook, priority), [
       begin,
@@ -128,6 +130,7 @@ export function renderBaseChains(config: RulesetConfig, rules: BaseRules): strin
       ...inOutput,
       ...matchOutput(config, target),
       ...end,
+      ...endOfOutput,
     ]),
   ];
 }

@@ -5,7 +5,7 @@
  * ```
  *                    ┌ decided in this epoch: accept or deny, in the kernel ┐
  *  HOOK_first ─ divert ─ to_queue ··· engine ··· HOOK_last ─ conclude ─ record (ct mark) ─ pass | denied | unjudged
- *  priority 10                                   priority 20                                   └ answers of DNS ─ to_names
+ *  priority 10                                   priority 20                                   └ DNS of pods ─ to_names
  * ```
  *
  * Two base chains to each hook, because a packet that the engine accepts resumes at the next base chain, not at the

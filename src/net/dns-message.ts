@@ -1,13 +1,19 @@
 /**
- * What an answer of DNS says of addresses: the name that was asked for, and what it leads to through the aliases of the same
- * message. Bytes of anybody: it throws nothing, follows no loop, and takes nothing from a message that isn't whole.
+ * What DNS is asked for addresses, and what it answers: the name that was asked for, and what it leads to through the aliases
+ * of the same message. Bytes of anybody: it throws nothing, follows no loop, and takes nothing from a message that isn't whole.
  * Source: RFC 1035 4.1, RFC 3596 2, RFC 2181 8.
  */
 import { type Address, Family } from "./address.ts";
 
-export interface DnsAnswer {
-  /** The name in the question: lower case, without a dot at its end. */
+export interface DnsQuestion {
+  readonly id: number;
+  /** A or AAAA. */
+  readonly type: number;
+  /** Lower case, without a dot at its end. */
   readonly name: string;
+}
+
+export interface DnsAnswer extends DnsQuestion {
   /** Each once. */
   readonly addresses: readonly Address[];
   /** The shortest one of all that led to the addresses. */
@@ -33,10 +39,24 @@ interface Found {
   readonly ttl: number;
 }
 
+/** Whether it's sent to a server: whatever is no query is an answer. */
+export function isDnsQuery(bytes: Uint8Array): boolean {
+  return ((bytes[2] ?? 0x80) & 0x80) === 0;
+}
+
+/** Null: it doesn't ask for addresses of a name. */
+export function readDnsQuery(bytes: Uint8Array): DnsQuestion | null | "malformed" {
+  return orMalformed(() => readQuestion(new Reader(bytes), 0));
+}
+
 /** Null: it tells of no address. */
 export function readDnsAnswer(bytes: Uint8Array): DnsAnswer | null | "malformed" {
+  return orMalformed(() => readAnswer(new Reader(bytes)));
+}
+
+function orMalformed<T>(read: () => T): T | "malformed" {
   try {
-    return read(new Reader(bytes));
+    return read();
   } catch (error) {
     if (error === malformed) return "malformed";
     throw error;
@@ -45,23 +65,28 @@ export function readDnsAnswer(bytes: Uint8Array): DnsAnswer | null | "malformed"
 
 const malformed = new Error("not a DNS message");
 
-function read(reader: Reader): DnsAnswer | null {
-  const { length } = reader;
-  if (length < HEADER_BYTES) throw malformed;
+/** The header and the one question, where it's an ordinary one without an error; the reader stands behind it. */
+function readQuestion(reader: Reader, isAnswer: 0 | 1): DnsQuestion | null {
+  if (reader.length < HEADER_BYTES) throw malformed;
   const flags = reader.uint16(2);
-  const [questions, answers] = [reader.uint16(4), reader.uint16(6)];
-  // An answer to an ordinary query, without an error. One that was cut short counts as far as it goes: some take it so.
-  if ((flags & 0x8000) === 0 || (flags & 0x7800) !== 0 || (flags & 0x000f) !== 0) return null;
-  if (questions !== 1) return null;
+  // One that was cut short counts as far as it goes: some take it so.
+  if (flags >>> 15 !== isAnswer || (flags & 0x7800) !== 0 || (flags & 0x000f) !== 0) return null;
+  if (reader.uint16(4) !== 1) return null;
   reader.at = HEADER_BYTES;
-  const asked = reader.name();
+  const name = reader.name();
   const type = reader.next16();
   const isInternet = reader.next16() === CLASS_INTERNET;
-  if (asked === null || !isInternet || (type !== Type.a && type !== Type.aaaa)) return null;
+  if (name === null || !isInternet || (type !== Type.a && type !== Type.aaaa)) return null;
+  return { id: reader.uint16(0), type, name };
+}
+
+function readAnswer(reader: Reader): DnsAnswer | null {
+  const question = readQuestion(reader, 1);
+  if (question === null) return null;
   const aliases = new Map<string, Alias>();
   const found: Found[] = [];
-  for (let i = 0; i < answers; i++) readRecord(reader, type, aliases, found);
-  return follow(asked, aliases, found);
+  for (let i = reader.uint16(6); i > 0; i--) readRecord(reader, question.type, aliases, found);
+  return follow(question, aliases, found);
 }
 
 function readRecord(reader: Reader, wanted: number, aliases: Map<string, Alias>, found: Found[]): void {
@@ -96,11 +121,11 @@ function readTtl(value: number): number {
 }
 
 /** Records come in any order, so the aliases are followed when all are known. */
-function follow(asked: string, aliases: ReadonlyMap<string, Alias>, found: readonly Found[]): DnsAnswer | null {
+function follow(question: DnsQuestion, aliases: ReadonlyMap<string, Alias>, found: readonly Found[]): DnsAnswer | null {
   const addresses = new Map<string, Address>();
   let ttlSeconds = Number.POSITIVE_INFINITY;
   let chainTtl = Number.POSITIVE_INFINITY;
-  let name: string | null = asked;
+  let name: string | null = question.name;
   for (let step = 0; name !== null && step <= CHAIN; step++) {
     for (const { owner, address, ttl } of found) {
       if (owner !== name) continue;
@@ -111,7 +136,7 @@ function follow(asked: string, aliases: ReadonlyMap<string, Alias>, found: reado
     chainTtl = Math.min(chainTtl, alias?.ttl ?? 0);
     name = alias?.target ?? null;
   }
-  return addresses.size === 0 ? null : { name: asked, addresses: [...addresses.values()], ttlSeconds };
+  return addresses.size === 0 ? null : { ...question, addresses: [...addresses.values()], ttlSeconds };
 }
 
 class Reader {

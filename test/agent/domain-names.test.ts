@@ -10,7 +10,7 @@ import { DnsType, encodeDns, withLength } from "../support/dns.ts";
 import type { Zone } from "../support/dns-server.ts";
 import { skipReason, waitFor } from "../support/namespace.ts";
 import { NodeEngine } from "../support/node-cluster.ts";
-import { createNodeLab, type NodeLab, outsideAddress, settleNode } from "../support/node-lab.ts";
+import { createNodeLab, type NodeLab, nodeAddress, outsideAddress, settleNode } from "../support/node-lab.ts";
 import type { Peer } from "../support/peer.ts";
 
 if (skipReason !== null) console.warn(`test/agent/domain-names: skipped: ${skipReason}`);
@@ -32,7 +32,17 @@ const zone: Zone = {
   "short.example.com": [a("short.example.com", at(27), 1)],
   "held.example.com": [a("held.example.com", at(28))],
   "many.example.com": many,
+  "trick.example.com": [a("trick.example.com", at(29))],
+  "node.example.com": [a("node.example.com", at(30))],
+  "node2.example.com": [a("node2.example.com", at(31))],
+  "raw.example.com": [a("raw.example.com", at(32))],
 };
+
+/** DNS past connection tracking, as a cache of names on the node has it. */
+const notrack = `table inet raw {
+  chain prerouting { type filter hook prerouting priority -300; udp dport 53 notrack; udp sport 53 notrack; }
+  chain output { type filter hook output priority -300; udp sport 53 notrack; }
+}`;
 
 /** Within this time only a connection comes about whose first SYN passed: the second one follows after a second. */
 const FIRST_SYN_MS = 800;
@@ -44,7 +54,7 @@ function clusterPolicy(domainNames: readonly string[] | null, name = "names", pr
   const names = { action: "Accept", to: [{ domainNames }], protocols: [{ tcp: port(8080) }] };
   const dns = {
     action: "Accept",
-    to: [{ networks: [`${outsideAddress[0]}/32`] }],
+    to: [{ networks: [`${outsideAddress[0]}/32`, `${nodeAddress[0]}/32`] }],
     protocols: [{ udp: port(53) }, { tcp: port(53) }],
   };
   return {
@@ -64,8 +74,13 @@ const example = clusterPolicy(["*.Example.com"]);
 const withOtherWeb = { policies: [example], pods: { web: { createdAt: "2026-11-21T12:00:00Z" } } };
 
 /** Asks as a resolver does; resolves when the answer is there. Its bytes are told apart by the name in them. */
-async function ask(peer: Peer, name: string, type: number = DnsType.a): Promise<void> {
-  const socket = await peer.openUdp({ host: outsideAddress[0], port: 53 });
+async function ask(
+  peer: Peer,
+  name: string,
+  type: number = DnsType.a,
+  server: string = outsideAddress[0],
+): Promise<void> {
+  const socket = await peer.openUdp({ host: server, port: 53 });
   await socket.send(encodeDns({ flags: 0x0100, question: name, type }).toString("latin1"));
   expect(await socket.receives(name.split(".")[0] as string)).toBe("received");
   await socket.close();
@@ -93,12 +108,17 @@ describe.skipIf(skipReason !== null)("domain names", () => {
 
   beforeAll(async () => {
     net = createNodeLab("veth");
-    for (const host of [...Array.from({ length: 9 }, (_, i) => 20 + i), 150]) net.out.address("eth0", `${at(host)}/24`);
+    for (const host of [...Array.from({ length: 13 }, (_, i) => 20 + i), 150])
+      net.out.address("eth0", `${at(host)}/24`);
     net.out.address("eth0", "2001:db8:9::21/64");
     await settleNode(net);
     await net.peers.out.listenTcp(8080);
-    const server = net.out.node(new URL("../support/dns-server.ts", import.meta.url), [JSON.stringify(zone)]);
-    await once(server.stdout, "data");
+    const server = new URL("../support/dns-server.ts", import.meta.url);
+    const servers = [
+      net.out.node(server, [JSON.stringify(zone)]),
+      net.node.node(server, [JSON.stringify(zone), nodeAddress[0]]),
+    ];
+    for (const { stdout } of servers) await once(stdout, "data");
     node = await NodeEngine.start(net.node, { policies: [example] });
   });
 
@@ -128,6 +148,35 @@ describe.skipIf(skipReason !== null)("domain names", () => {
     await askByTcp(web, "tcp.example.com");
     expect(await connect(web, at(26))).toBe("open");
     expect(await connect(db, at(26))).toBe("timeout");
+  });
+
+  test("an answer to what the pod hasn't asked teaches nothing", async () => {
+    const { web } = net.peers;
+    const socket = await web.openUdp({ host: outsideAddress[0], port: 53 });
+    await socket.send(encodeDns({ flags: 0x0100, question: "unasked.trick.example.com" }).toString("latin1"));
+    expect(await socket.receives("trick")).toBe("received");
+    await socket.close();
+    expect(await connect(web, at(29))).toBe("timeout");
+    await ask(web, "trick.example.com");
+    expect(await connect(web, at(29))).toBe("open");
+  });
+
+  test("of a server on the pod's own node", async () => {
+    const { web, db } = net.peers;
+    expect(await connect(web, at(30))).toBe("timeout");
+    await ask(web, "node.example.com", DnsType.a, nodeAddress[0]);
+    expect(await connect(web, at(30))).toBe("open");
+    expect(await connect(db, at(30))).toBe("timeout");
+  });
+
+  test("past connection tracking, on the own node and elsewhere", async () => {
+    const { web } = net.peers;
+    net.node.check(["nft", "-f", "-"], { input: notrack });
+    await ask(web, "node2.example.com", DnsType.a, nodeAddress[0]);
+    expect(await connect(web, at(31))).toBe("open");
+    await ask(web, "raw.example.com");
+    expect(await connect(web, at(32))).toBe("open");
+    net.node.check(["nft", "delete", "table", "inet", "raw"]);
   });
 
   test("the other family's address, asked for over IPv4", async () => {
@@ -216,6 +265,24 @@ describe.skipIf(skipReason !== null)("domain names", () => {
     await node.set(withRules(other, { action: "Deny", to: [{ networks: [`${at(28)}/32`] }] }));
     await flow.client.send("denied before it");
     expect(await flow.server.receives("denied before it", 1500)).not.toBe("received");
+  });
+
+  test("DNS of decided flows goes on where the agent hangs", async () => {
+    const { web } = net.peers;
+    const socket = await web.openUdp({ host: outsideAddress[0], port: 53 });
+    const query = (name: string) => socket.send(encodeDns({ flags: 0x0100, question: name }).toString("latin1"));
+    await query("www.example.com");
+    expect(await socket.receives("www")).toBe("received");
+    process.kill(node.engine.child.pid as number, "SIGSTOP");
+    try {
+      // As many as the queue takes are lost.
+      for (let i = 0; i < 128; i++) await query("www.other.org");
+      await query("alias.example.com");
+      expect(await socket.receives("alias")).toBe("received");
+    } finally {
+      process.kill(node.engine.child.pid as number, "SIGCONT");
+    }
+    await socket.close();
   });
 
   test("DNS goes on where nobody observes it", async () => {

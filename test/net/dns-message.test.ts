@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatAddress } from "../../src/net/address.ts";
-import { readDnsAnswer } from "../../src/net/dns-message.ts";
+import { isDnsQuery, readDnsAnswer, readDnsQuery } from "../../src/net/dns-message.ts";
 import { DnsType, encodeDns, encodeName, uint16 } from "../support/dns.ts";
 
 function summary(bytes: Uint8Array): string {
@@ -149,4 +149,22 @@ test("whatever the bytes, it throws nothing, and names the name that is in the q
     { numRuns: 20_000, seed: 20261121 },
   );
   expect(read).toBeGreaterThan(500);
+});
+
+test.each<[string, Parameters<typeof encodeDns>[0], string]>([
+  ["for addresses", { id: 7, flags: 0x0100, question: "A.Example.com" }, '{"id":7,"type":1,"name":"a.example.com"}'],
+  ["for addresses of IPv6", { flags: 0, question, type: DnsType.aaaa }, `{"id":1,"type":28,"name":"${question}"}`],
+  ["for something else", { flags: 0x0100, question, type: DnsType.txt }, "null"],
+  ["of another kind", { flags: 0x2800, question }, "null"],
+  ["without a question", { flags: 0x0100, question: null }, "null"],
+  ["that is an answer", { question }, "null"],
+])("a query %s", (_, message, expected) => {
+  const bytes = encodeDns(message);
+  expect(JSON.stringify(readDnsQuery(bytes))).toBe(expected);
+  expect(isDnsQuery(bytes)).toBe((message.flags ?? 0x8180) < 0x8000);
+  if (expected !== "null") expect(readDnsQuery(bytes.subarray(0, -1))).toBe("malformed");
+});
+
+test("what is too short is no query", () => {
+  expect(isDnsQuery(Buffer.from("ab"))).toBe(false);
 });

@@ -1,6 +1,8 @@
 /**
- * A small server of DNS for tests, on UDP and TCP port 53 of every address of its namespace. Its zone is its argument: names
- * in lower case, each with the records that answer for it. It says `ready` once it listens.
+ * A small server of DNS for tests, on UDP and TCP port 53 of every address of its namespace, or of the one that is its second
+ * argument: on several, what UDP answers may come from another one. Its zone is its first argument: names in lower case,
+ * each with the records that answer for it. It says `ready` once it listens. Who asks for a name below `unasked` is answered
+ * as if the rest of it had been asked for.
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -12,7 +14,8 @@ export type Zone = Readonly<Record<string, readonly DnsRecord[]>>;
 const zone = JSON.parse(process.argv[2] ?? "{}") as Zone;
 
 function answer(query: Buffer): Buffer {
-  const { id, name, type } = readQuestion(query);
+  const { id, name: asked, type } = readQuestion(query);
+  const name = asked.replace(/^unasked\./, "");
   const records = zone[name.toLowerCase()];
   if (records === undefined) return encodeDns({ id, flags: 0x8183, question: name, type });
   const answers = records
@@ -24,7 +27,7 @@ function answer(query: Buffer): Buffer {
 
 const udp = createSocket("udp4");
 udp.on("message", (query, { address, port }) => udp.send(answer(query), port, address));
-udp.bind(53);
+udp.bind(53, process.argv[3]);
 const tcp = createServer((socket) => {
   socket.setNoDelay(true);
   let pending = Buffer.alloc(0);
@@ -42,6 +45,6 @@ const tcp = createServer((socket) => {
     }
   });
 });
-tcp.listen(53);
+tcp.listen(53, process.argv[3]);
 await Promise.all([once(udp, "listening"), once(tcp, "listening")]);
 console.log("ready");

@@ -1,12 +1,14 @@
 /**
- * What becomes of an answer of DNS (AN-30): what it says is learnt, and where that is news it waits until the news is in
- * force, so that the pod's first packet finds its way open. It waits a moment at most; nothing here refuses an answer.
+ * What becomes of a message of DNS (AN-30). What a pod asks for is noted; what an answer to it says is learnt, and where that
+ * is news it waits until the news is in force, so that the pod's first packet finds its way open. It waits a moment at most;
+ * nothing here refuses a message.
  */
 import type { SlotFlags, SlotLayout } from "../../kernel/addon.ts";
-import { type Address, Family } from "../../net/address.ts";
-import { readDnsAnswer } from "../../net/dns-message.ts";
+import { type Address, addressKey, Family } from "../../net/address.ts";
+import { isDnsQuery, readDnsAnswer, readDnsQuery } from "../../net/dns-message.ts";
 import { Protocol } from "../../net/protocol.ts";
 import { NF_ACCEPT, NF_STOLEN } from "../answer.ts";
+import type { AskedNames, Asker } from "./asked-names.ts";
 import { DnsStreams } from "./dns-streams.ts";
 import type { LearntNames } from "./learnt-names.ts";
 import { NamesCounter, type NamesCounters } from "./names-counters.ts";
@@ -21,6 +23,7 @@ export interface NameObserverOptions {
   /** How many may wait. */
   readonly places: number;
   readonly deadlineMs: number;
+  readonly asked: AskedNames;
   readonly names: LearntNames;
   readonly counters: NamesCounters;
 }
@@ -100,7 +103,7 @@ export class NameObserver {
     words[at + layout.markOut] = place;
   }
 
-  /** The batch that has to be in force for what the packet says; 0 where it says nothing of interest. */
+  /** The batch that has to be in force for what the packet says; 0 where it says nothing new. */
   #observe(at: number, packet: number, nowMs: number): number {
     const { layout, flags, counters } = this.#options;
     const words = this.#words;
@@ -109,22 +112,36 @@ export class NameObserver {
     const start = packet + word(layout.payloadOffset);
     const payload = this.#bytes.subarray(start, start + word(layout.payloadBytes));
     const family = word(layout.family) === 6 ? Family.ipv6 : Family.ipv4;
-    const subject = readAddress(words, at + layout.destination, family);
-    if (word(layout.protocol) === Protocol.udp) return this.#learn(subject, payload, nowMs);
-    if (word(layout.protocol) !== Protocol.tcp) return 0;
-    const source = words.subarray(at + layout.source, at + layout.source + 4).join();
-    const { family: f, w0, w1, w2, w3 } = subject;
-    const ports = `${word(layout.sourcePort)} ${word(layout.destinationPort)}`;
+    const [source, destination] = [layout.source, layout.destination].map((end) =>
+      readAddress(words, at + end, family),
+    );
+    if (source === undefined || destination === undefined) return 0;
+    const protocol = word(layout.protocol);
+    const sender = { subject: source, protocol, port: word(layout.sourcePort) };
+    const receiver = { subject: destination, protocol, port: word(layout.destinationPort) };
+    if (protocol === Protocol.udp) return this.#read(sender, receiver, payload, nowMs);
+    if (protocol !== Protocol.tcp) return 0;
+    const flow = [sender, receiver].map(({ subject, port }) => `${addressKey(subject)} ${port}`).join();
     const segment = { sequence: word(layout.tcpSequence), tcpFlags: word(layout.tcpFlags), payload };
-    const messages = this.#streams.take(`${f} ${source} ${w0} ${w1} ${w2} ${w3} ${ports}`, segment);
+    const messages = this.#streams.take(flow, segment);
     if (messages === null) counters.add(NamesCounter.lost, 1);
     let batch = 0;
-    for (const message of messages ?? []) batch = Math.max(batch, this.#learn(subject, message, nowMs));
+    for (const message of messages ?? []) batch = Math.max(batch, this.#read(sender, receiver, message, nowMs));
     return batch;
   }
 
-  #learn(subject: Address, message: Uint8Array, nowMs: number): number {
-    const { names, counters } = this.#options;
+  #read(sender: Asker, receiver: Asker, message: Uint8Array, nowMs: number): number {
+    if (!isDnsQuery(message)) return this.#learn(receiver, message, nowMs);
+    const { asked, names } = this.#options;
+    const question = readDnsQuery(message);
+    if (question !== null && question !== "malformed" && names.isMeant(question.name)) {
+      asked.ask(sender, question, nowMs);
+    }
+    return 0;
+  }
+
+  #learn(receiver: Asker, message: Uint8Array, nowMs: number): number {
+    const { asked, names, counters } = this.#options;
     const answer = readDnsAnswer(message);
     if (answer === "malformed") counters.add(NamesCounter.malformed, 1);
     if (answer === null) counters.add(NamesCounter.other, 1);
@@ -133,7 +150,11 @@ export class NameObserver {
       counters.add(NamesCounter.other, 1);
       return 0;
     }
-    const batch = names.learn(subject, answer, nowMs);
+    if (!asked.answers(receiver, answer, nowMs)) {
+      counters.add(NamesCounter.unasked, 1);
+      return 0;
+    }
+    const batch = names.learn(receiver.subject, answer, nowMs);
     counters.add(batch <= this.#inForce ? NamesCounter.known : NamesCounter.learnt, 1);
     counters.set(NamesCounter.addresses, names.size);
     counters.set(NamesCounter.evicted, names.evicted);

@@ -17,6 +17,8 @@ export const NamesCounter = {
   /** What those that waited have waited, in milliseconds. */
   waitedMs: 10,
   overruns: 11,
+  /** Answers to what the pod hasn't asked. */
+  unasked: 12,
 } as const;
 export type NamesCounter = (typeof NamesCounter)[keyof typeof NamesCounter];
 

@@ -1,8 +1,9 @@
-/** The thread that sees answers of DNS. What it does holds up nothing but those answers. */
+/** The thread that sees DNS of pods. What it does holds up nothing but that. */
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../../kernel/addon-loader.ts";
 import { KernelError } from "../../kernel/error.ts";
 import { NF_ACCEPT } from "../answer.ts";
+import { AskedNames } from "./asked-names.ts";
 import { LearntNames } from "./learnt-names.ts";
 import { NameObserver } from "./name-observer.ts";
 import { NamesCounter, NamesCounters } from "./names-counters.ts";
@@ -11,10 +12,11 @@ import type { NamesMessage, NamesOptions, NamesRequest } from "./names-protocol.
 /** A packet as large as there is one. */
 const PACKET_BYTES = 65_535;
 const SLOTS = 16;
-const QUEUE_LENGTH = 4096;
+/** What is more passes unseen. As many are lost where this thread hangs: then DNS goes on. */
+const QUEUE_LENGTH = 128;
 const RECEIVE_BUFFER_BYTES = 4 << 20;
-/** As many answers may wait, and so long: a resolver that asks again waits for seconds. */
-const PLACES = 1024;
+/** As many answers may wait, and so long: a resolver that asks again waits for seconds. The rest of the queue stays free. */
+const PLACES = 64;
 const DEADLINE_MS = 100;
 const EXPIRY_INTERVAL_MS = 1000;
 
@@ -28,10 +30,11 @@ const layout = addon.slotLayout;
 const slab = new SharedArrayBuffer(4 * (layout.headerWords + SLOTS * layout.slotWords));
 const packets = new SharedArrayBuffer(Math.ceil((SLOTS * PACKET_BYTES) / 4) * 4);
 const counters = new NamesCounters(options.counters);
+const asked = new AskedNames();
 const names = new LearntNames();
 const observer = new NameObserver({
   ...{ layout, flags: addon.slotFlags, slab, packets, packetBytes: PACKET_BYTES },
-  ...{ places: PLACES, deadlineMs: DEADLINE_MS, names, counters },
+  ...{ places: PLACES, deadlineMs: DEADLINE_MS, asked, names, counters },
 });
 const socket = new addon.QueueSocket({
   queue: options.queue,
@@ -97,7 +100,9 @@ socket.start(
   },
 );
 const expiry = setInterval(() => {
-  names.expire(performance.now());
+  const nowMs = performance.now();
+  asked.expire(nowMs);
+  names.expire(nowMs);
   counters.set(NamesCounter.addresses, names.size);
   tellChanges();
 }, EXPIRY_INTERVAL_MS);

@@ -13,7 +13,7 @@ function tell(
   ttlSeconds: number,
   nowMs: number,
 ): number {
-  return names.learn(pod, { name, addresses: addresses.map(at), ttlSeconds }, nowMs);
+  return names.learn(pod, { name, addresses: addresses.map(at), ttlSeconds, id: 1, type: 1 }, nowMs);
 }
 
 function changesOf(names: LearntNames): readonly string[] {
@@ -65,7 +65,7 @@ describe("what was told", () => {
   test("is forgotten where the address is somebody else's", () => {
     const names = new LearntNames();
     tell(names, "a.org", ["192.0.2.1"], 60, 0);
-    names.learn(at("10.0.0.2"), { name: "a.org", addresses: [at("192.0.2.1")], ttlSeconds: 60 }, 0);
+    names.learn(at("10.0.0.2"), { name: "a.org", addresses: [at("192.0.2.1")], ttlSeconds: 60, id: 1, type: 1 }, 0);
     names.takeChanges();
     names.forget([pod, at("10.0.0.9")]);
     expect(names.takeChanges()?.changes).toMatchObject([{ subject: pod, isLearnt: false }]);
@@ -85,7 +85,11 @@ describe("what was told", () => {
     small.takeChanges();
     tell(small, "c.org", ["192.0.2.3"], 60, 2);
     expect(changesOf(small)).toEqual(["-b.org 192.0.2.2", "+c.org 192.0.2.3"]);
-    small.learn(at("10.0.0.2"), { name: "d.org", addresses: [at("192.0.2.4"), at("192.0.2.5")], ttlSeconds: 9 }, 3);
+    small.learn(
+      at("10.0.0.2"),
+      { name: "d.org", addresses: [at("192.0.2.4"), at("192.0.2.5")], ttlSeconds: 9, id: 1, type: 1 },
+      3,
+    );
     expect(changesOf(small)).toEqual(["+d.org 192.0.2.4", "-a.org 192.0.2.1", "+d.org 192.0.2.5"]);
   });
 

@@ -1,6 +1,7 @@
-/** Which answers of DNS wait, and until when; none is ever refused. */
+/** What answers of DNS teach, and which of them wait, and until when; none is ever refused. */
 import { describe, expect, test } from "vitest";
 import { NF_ACCEPT, NF_STOLEN } from "../../../src/datapath/answer.ts";
+import { AskedNames } from "../../../src/datapath/names/asked-names.ts";
 import { LearntNames } from "../../../src/datapath/names/learnt-names.ts";
 import { NameObserver } from "../../../src/datapath/names/name-observer.ts";
 import { NamesCounter, NamesCounters } from "../../../src/datapath/names/names-counters.ts";
@@ -17,10 +18,20 @@ interface Packet {
   readonly protocol?: number;
   readonly flags?: number;
   readonly sequence?: number;
+  /** The pod's. */
+  readonly port?: number;
+  /** From the pod to the server. */
+  readonly isSent?: boolean;
 }
+
+const server = parseAddress("10.0.0.53")?.w3 as number;
 
 function answerOf(name: string, address = "192.0.2.1"): Buffer {
   return encodeDns({ question: name, answers: [{ name, type: DnsType.a, data: address }] });
+}
+
+function queryOf(name: string, id = 1, type: number = DnsType.a): Buffer {
+  return encodeDns({ id, flags: 0x0100, question: name, type });
 }
 
 class Bench {
@@ -31,7 +42,7 @@ class Bench {
   readonly #words = new Uint32Array(this.#slab);
   readonly observer = new NameObserver({
     ...{ layout: slotLayout, flags: slotFlags, slab: this.#slab, packets: this.#packets, packetBytes: PACKET_BYTES },
-    ...{ places: 2, deadlineMs: 100, names: this.names, counters: this.counters },
+    ...{ places: 2, deadlineMs: 100, asked: new AskedNames(), names: this.names, counters: this.counters },
   });
 
   constructor() {
@@ -40,13 +51,16 @@ class Bench {
 
   /** `goes`, or the place where it waits. */
   see(packets: readonly Packet[], nowMs: number): readonly string[] {
-    packets.forEach(({ payload, protocol = 17, flags = 0, sequence = 0 }, i) => {
+    packets.forEach(({ payload, protocol = 17, flags = 0, sequence = 0, port = 40_000, isSent = false }, i) => {
       const at = slotLayout.headerWords + i * slotLayout.slotWords;
       const words = this.#words.subarray(at, at + slotLayout.slotWords);
       words.fill(0);
       words[slotLayout.family] = 4;
       words[slotLayout.protocol] = protocol;
-      words[slotLayout.destination + 3] = subject;
+      words[slotLayout.source + 3] = isSent ? subject : server;
+      words[slotLayout.destination + 3] = isSent ? server : subject;
+      words[slotLayout.sourcePort] = isSent ? port : 53;
+      words[slotLayout.destinationPort] = isSent ? 53 : port;
       words[slotLayout.flags] = flags;
       words[slotLayout.tcpSequence] = sequence;
       words[slotLayout.payloadOffset] = 28;
@@ -63,6 +77,12 @@ class Bench {
     });
   }
 
+  /** The pod asks, as often. */
+  ask(name: string, times = 1, nowMs = 0): void {
+    const packet = { payload: queryOf(name), isSent: true };
+    for (let i = 0; i < times; i++) expect(this.see([packet], nowMs)).toEqual(["goes"]);
+  }
+
   taken(count: number): readonly number[] {
     return [...this.observer.taken.subarray(0, count)].sort();
   }
@@ -72,6 +92,7 @@ describe("an answer", () => {
   test("that says something new waits until that is in force, and the next one doesn't", () => {
     const bench = new Bench();
     const packet = { payload: answerOf("a.example.com") };
+    bench.ask("a.example.com", 3);
     expect(bench.see([packet, packet], 0)).toEqual(["waits at 1", "waits at 0"]);
     const told = bench.names.takeChanges();
     expect(told?.changes).toHaveLength(1);
@@ -87,6 +108,7 @@ describe("an answer", () => {
 
   test("goes on after a moment, whatever became of what it says", () => {
     const bench = new Bench();
+    bench.ask("a.example.com");
     bench.see([{ payload: answerOf("a.example.com") }], 0);
     expect(bench.observer.takeLate(99)).toBe(0);
     expect(bench.taken(bench.observer.takeLate(100))).toEqual([1]);
@@ -97,6 +119,7 @@ describe("an answer", () => {
   test("goes on at once where there's no room to wait, and is learnt all the same", () => {
     const bench = new Bench();
     const packets = ["a", "b", "c"].map((label) => ({ payload: answerOf(`${label}.example.com`) }));
+    for (const label of ["a", "b", "c"]) bench.ask(`${label}.example.com`);
     expect(bench.see(packets, 0)).toEqual(["waits at 1", "waits at 0", "goes"]);
     expect(bench.names.takeChanges()?.changes).toHaveLength(3);
     expect(bench.counters.get(NamesCounter.refused)).toBe(1);
@@ -112,12 +135,49 @@ describe("an answer", () => {
     ["in a fragment", { payload: answerOf("a.example.com"), flags: slotFlags.fragment }],
   ])("%s goes on at once and teaches nothing", (_, packet) => {
     const bench = new Bench();
+    for (const name of ["a.example.org", "a.example.com"]) bench.ask(name);
     expect(bench.see([packet], 0)).toEqual(["goes"]);
     expect(bench.names.takeChanges()).toBe(null);
   });
 
+  test.each<[string, Packet]>([
+    ["has another number", { payload: queryOf("a.example.com", 2) }],
+    ["has another name", { payload: queryOf("b.example.com") }],
+    ["has another type", { payload: queryOf("a.example.com", 1, DnsType.aaaa) }],
+    ["came from another port", { payload: queryOf("a.example.com"), port: 40_001 }],
+    ["went by another protocol", { payload: withLength(queryOf("a.example.com")), protocol: 6 }],
+    ["was the server's", { payload: queryOf("a.example.com"), isSent: false }],
+  ])("to a query that %s goes on at once and teaches nothing", (_, query) => {
+    const bench = new Bench();
+    expect(bench.see([{ isSent: true, ...query }, { payload: answerOf("a.example.com") }], 0)).toEqual([
+      "goes",
+      "goes",
+    ]);
+    expect(bench.names.takeChanges()).toBe(null);
+    expect(bench.counters.get(NamesCounter.unasked)).toBe(1);
+  });
+
+  test("teaches as often as was asked, and not after ten seconds", () => {
+    const bench = new Bench();
+    const packet = { payload: answerOf("a.example.com") };
+    bench.ask("a.example.com");
+    expect(bench.see([packet], 0)).toEqual(["waits at 1"]);
+    const other = { payload: answerOf("a.example.com", "192.0.2.66") };
+    expect(bench.see([other], 1)).toEqual(["goes"]);
+    bench.ask("a.example.com", 1, 5000);
+    expect(bench.see([other], 15_000)).toEqual(["goes"]);
+    expect(bench.names.size).toBe(1);
+    expect(bench.counters.get(NamesCounter.unasked)).toBe(2);
+  });
+
   test("of TCP waits with its last segment", () => {
     const bench = new Bench();
+    const query = withLength(queryOf("a.example.com"));
+    const asked = { protocol: 6, isSent: true };
+    const rest = Buffer.concat([query, query]);
+    bench.see([{ payload: query, ...asked }], 0);
+    bench.see([{ payload: rest.subarray(0, 7), sequence: query.length, ...asked }], 0);
+    bench.see([{ payload: rest.subarray(7), sequence: query.length + 7, ...asked }], 0);
     const message = withLength(answerOf("a.example.com"));
     const [first, second] = [message.subarray(0, 9), message.subarray(9)];
     expect(bench.see([{ payload: message, protocol: 6 }], 0)).toEqual(["waits at 1"]);
