@@ -217,7 +217,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
   });
 
   it("replaces what an earlier run left, unknown chains and sets too", async () => {
-    await firewall.install({ managed: ["10.0.0.1"], hook: "postrouting", queue: 4800 });
+    await firewall.install({ managed: ["10.0.0.1"], hook: "postrouting", queue: 4700 });
     await firewall.ask({ op: "publishEpoch", epoch: 7 });
     await firewall.kill();
     n.check(["nft", "add", "set", "inet", "verdictd", "old_set", "{ type ipv4_addr; }"]);
@@ -226,7 +226,7 @@ describe.skipIf(skipReason !== null)(`the firewall in a real kernel (${skipReaso
     firewall = new FirewallDriver(n);
     await firewall.install({ managed: ["10.0.0.5"], queue: 4801 });
     expect(hooks()).toHaveLength(7);
-    expect(ruleset()).not.toMatch(/old_set|old_chain|postrouting|4800/);
+    expect(ruleset()).not.toMatch(/old_set|old_chain|postrouting|4700/);
     expect([elements("managed4"), elements("epoch")]).toEqual([["10.0.0.5"], []]);
     const again = ruleset();
     await firewall.install({ managed: ["10.0.0.5"], queue: 4801 });
