@@ -3,7 +3,7 @@
  * Pure.
  */
 
-import { QUEUE_CHAIN } from "../../kernel/ruleset-config.ts";
+import { HOLD_CHAIN, NAMES_CHAIN, QUEUE_CHAIN } from "../../kernel/ruleset-config.ts";
 import { defaultMarkLayout, markVerdict } from "../../model/mark.ts";
 
 /**
@@ -19,5 +19,12 @@ export function withoutQueue(listing: string): string {
   const answer = ((markVerdict.acceptBoth << shift) | epoch) >>> 0;
   const hex = (value: number): string => `0x${value.toString(16).padStart(8, "0")}`;
   const accept = `meta mark set meta mark & ${hex(others)} | ${hex(answer)} accept`;
-  return listing.replace(chain, `chain ${QUEUE_CHAIN} {\n\t\t${accept}\n\t}`);
+  return (
+    listing
+      .replace(chain, `chain ${QUEUE_CHAIN} {\n\t\t${accept}\n\t}`)
+      // What other queues are asked for isn't part of a decision.
+      .replace(new RegExp(`(chain (?:${HOLD_CHAIN}|${NAMES_CHAIN}) \\{\\n)[^}]*\\}`, "g"), "$1\t\taccept\n\t}")
+      // How nft 1.0.6 prints the port of a tracked flow; it doesn't read that back.
+      .replaceAll(" [invalid type]", "")
+  );
 }
