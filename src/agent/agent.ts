@@ -22,6 +22,7 @@ import { loadAddon } from "../kernel/addon-loader.ts";
 import { KernelError } from "../kernel/error.ts";
 import { Firewall } from "../kernel/firewall.ts";
 import { hasIpvs, type Probe, probeKernel } from "../kernel/probe.ts";
+import { hasTable } from "../kernel/rule-tables.ts";
 import { queueNumbers } from "../kernel/ruleset-config.ts";
 import type { ApiStatus } from "../sources/kubernetes/api/api-source.ts";
 import { type HttpServer, startHttpServer } from "../telemetry/http-server.ts";
@@ -133,6 +134,10 @@ export class Agent {
     this.#lock = await NamespaceLock.acquire();
     // What can fail without the kernel comes before it's touched.
     await this.#listen();
+    if (this.#options.cluster !== null) {
+      this.#hadRules = await hasTable();
+      this.#log.info(this.#hadRules ? `${waitingForServer}; ${rulesAreKept}` : waitingForServer);
+    }
     const { update, report, readMs } = await this.#firstPolicies(policy);
 
     this.#input.enforced(report);
@@ -240,13 +245,18 @@ export class Agent {
       epoch: this.#enforcement?.epoch ?? 0,
       inventoryStale: this.#input.staleReasons.length > 0,
       reasons: !isRunning
-        ? [notEnforcing, ...this.#input.staleReasons]
+        ? [this.#whyNot(), ...this.#input.staleReasons]
         : isDamaged
           ? [rulesAreGone]
           : isSilent
             ? [workerHangs]
             : [...this.#input.staleReasons, ...this.#input.warnings],
     };
+  }
+
+  #whyNot(): string {
+    if (!this.#isWaiting || this.#options.cluster === null) return notEnforcing;
+    return `${notEnforcing}: ${waitingForServer}${this.#hadRules ? `; ${rulesAreKept}` : ""}`;
   }
 
   /** A start that waits for its policies rejects; any other goes on. */
@@ -383,6 +393,9 @@ interface UsablePolicies {
 }
 
 const notEnforcing = "enforcement isn't in the kernel";
+const waitingForServer = "waiting for the API server to tell all policies";
+const rulesAreKept =
+  "the rules that an earlier run left are in force until then: flows that it admitted go on, and bypass says what new ones do";
 const workerHangs =
   "a thread that judges packets doesn't answer, so that new flows wait or drop: an evaluator of yours that loops or waits?";
 const rulesAreGone = "somebody else removed or changed the rules in the kernel; they are being put back";

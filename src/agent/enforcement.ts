@@ -18,6 +18,7 @@ import type { Firewall } from "../kernel/firewall.ts";
 import type { NetworkInterface } from "../model/ec2.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { BridgeKeeper } from "./bridge-keeper.ts";
+import { ChangeLog, type LoggedChange } from "./change-log.ts";
 import type { PolicyUpdate } from "./policy/protocol.ts";
 import type { RulesGuard } from "./rules-guard.ts";
 
@@ -48,6 +49,7 @@ export interface EnforcementListeners {
 export class Enforcement {
   readonly #parts: EnforcementParts;
   readonly #listeners: EnforcementListeners;
+  readonly #changes: ChangeLog;
   #interfaces: readonly NetworkInterface[];
   #epoch = 1;
   #update: PolicyUpdate | null = null;
@@ -57,6 +59,7 @@ export class Enforcement {
   /** Epoch 1 is in force. */
   constructor(parts: EnforcementParts, interfaces: readonly NetworkInterface[], listeners: EnforcementListeners) {
     this.#parts = parts;
+    this.#changes = new ChangeLog(parts.log);
     this.#interfaces = interfaces;
     this.#listeners = listeners;
   }
@@ -111,6 +114,7 @@ export class Enforcement {
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#running;
+    this.#changes.close();
   }
 
   #isIdle(): boolean {
@@ -159,7 +163,7 @@ export class Enforcement {
 
   /** `isAgain`: it failed halfway, so that nobody knows what has been decided by what. */
   async #apply(update: PolicyUpdate, isAgain: boolean): Promise<void> {
-    const { firewall, datapath, bridges, waiting, names, log } = this.#parts;
+    const { firewall, datapath, bridges, waiting, names } = this.#parts;
     const { affected, managed, output, answered, podRange, newOwners, interfaces } = update;
     const startMs = performance.now();
     const isWide = isAgain || affected === "all";
@@ -182,19 +186,14 @@ export class Enforcement {
       await firewall.checkSources(interfaces);
     }
     this.#epoch++;
-    const about = {
+    const change: LoggedChange = {
       epoch: this.#epoch,
       managed: update.managedCount,
       affected: isWide ? "all" : affected.length,
-      compileMs: round(update.compileMs),
-      enforceMs: round(performance.now() - startMs),
+      compileMs: update.compileMs,
+      enforceMs: performance.now() - startMs,
     };
-    // Names come and go all day long.
-    log[update.isOfNames ? "debug" : "info"](about, "enforcing a change");
+    this.#changes.add(change, update.isOfNames);
     this.#listeners.onEpoch(this.#epoch);
   }
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

@@ -1,14 +1,15 @@
 /**
  * One agent for each network namespace: it listens on `/run/verdictd/<inode of the namespace>.sock`. The directory is
  * root's, so that nobody else can hold the place; a socket that nobody listens on is left from a process that was
- * killed, and replaced.
+ * killed, and replaced. Whoever connects is told which process it is.
  */
-import { chmodSync, mkdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readlinkSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { KernelError } from "../kernel/error.ts";
 
 const DIRECTORY = "/run/verdictd";
+const ANSWER_MS = 500;
 
 export class NamespaceLock {
   readonly #server: Server;
@@ -28,12 +29,13 @@ export class NamespaceLock {
         cause,
       });
     }
-    // To be answered at all is the answer; whoever asks may be gone already.
-    const server = createServer((socket) => socket.on("error", () => {}).destroy());
+    // Whoever asks may be gone already.
+    const server = createServer((socket) => socket.on("error", () => {}).end(describeSelf(), () => socket.destroy()));
     if (!(await listens(server, path))) {
-      if (await isAnswered(path)) throw alreadyRunning();
+      const holder = await askHolder(path);
+      if (holder !== null) throw alreadyRunning(holder);
       rmSync(path, { force: true });
-      if (!(await listens(server, path))) throw alreadyRunning();
+      if (!(await listens(server, path))) throw alreadyRunning((await askHolder(path)) ?? "");
     }
     chmodSync(path, 0o600);
     server.unref();
@@ -69,22 +71,41 @@ function listens(server: Server, path: string): Promise<boolean> {
   });
 }
 
-function isAnswered(path: string): Promise<boolean> {
+/** In a container pids are others: they are of use only to who has the same. */
+function describeSelf(): string {
+  return `${process.pid} ${pidNamespace()}`;
+}
+
+function pidNamespace(): string {
+  return readlinkSync("/proc/self/ns/pid");
+}
+
+/** What it says of itself, which may be nothing: to be answered at all is the answer. Null where nobody listens. */
+function askHolder(path: string): Promise<string | null> {
   return new Promise((resolve) => {
+    let said: string | null = null;
     const socket = connect({ path });
+    socket.setEncoding("utf8").setTimeout(ANSWER_MS);
     socket.on("connect", () => {
-      socket.destroy();
-      resolve(true);
+      said = "";
     });
-    socket.on("error", () => resolve(false));
+    socket.on("data", (text: string) => {
+      said += text;
+    });
+    socket.on("timeout", () => socket.destroy());
+    socket.on("error", () => {});
+    socket.on("close", () => resolve(said));
   });
 }
 
-function alreadyRunning(): KernelError {
+function alreadyRunning(holder: string): KernelError {
+  const [, pid, namespace] = /^(\d+) (\S+)$/.exec(holder) ?? [];
+  const place = namespace === pidNamespace() ? "" : " of a container";
+  const who = pid === undefined ? "" : ` (pid ${pid}${place})`;
   return new KernelError(
     "VERDICTD_ALREADY_RUNNING",
     "lock the network namespace",
     98,
-    "another verdictd enforces in this network namespace; stop it first, or run this one in a namespace of its own",
+    `another verdictd enforces in this network namespace${who}; stop it first, or run this one in a namespace of its own`,
   );
 }

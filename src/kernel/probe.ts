@@ -37,13 +37,20 @@ export interface Probe {
   readonly problems: readonly string[];
 }
 
+export const noNetAdmin = "no CAP_NET_ADMIN: run it with sudo";
+
+/** Whether this process may change the network namespace. */
+export function hasNetAdmin(capabilities = effectiveCapabilities()): boolean {
+  return (capabilities & (1n << BigInt(CAP_NET_ADMIN))) !== 0n;
+}
+
 /** Asks the kernel and nft. Never throws for a missing capability: that is an answer. */
 export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<Probe> {
   const capabilities = effectiveCapabilities();
   const facts = {
     kernel: release(),
     nft: await nftVersion(),
-    hasNetAdmin: (capabilities & (1n << BigInt(CAP_NET_ADMIN))) !== 0n,
+    hasNetAdmin: hasNetAdmin(capabilities),
     hasNetRaw: (capabilities & (1n << BigInt(CAP_NET_RAW))) !== 0n,
     hasBridgeNetfilter: hasBridgeNetfilter(),
     hasIpvs: hasIpvs(),
@@ -52,7 +59,7 @@ export async function probeKernel(addon: Pick<Addon, "NetlinkSocket">): Promise<
   const queue = !canAsk ? null : (await takesNativeQueue()) ? "native" : takesQueueTarget(addon) ? "xt" : null;
   const refusal = canAsk ? await refusalOf(sampleRuleset()) : null;
   const problems: string[] = [];
-  if (!facts.hasNetAdmin) problems.push("no CAP_NET_ADMIN: run it with sudo");
+  if (!facts.hasNetAdmin) problems.push(noNetAdmin);
   if (facts.nft === null) problems.push("nft isn't installed: sudo apt-get install nftables");
   if (canAsk && queue === null) {
     problems.push(

@@ -252,7 +252,9 @@ describe.skipIf(skipReason !== null)("failures", () => {
     engine = await Engine.start(net.router, [policy.path]);
     const second = new Engine(net.router, ["--dir", policy.path, "--listen", "127.0.0.1:9473"]);
     expect(await second.exits()).toBe(3);
-    expect(second.stderr).toContain("another verdictd enforces in this network namespace");
+    expect(second.stderr).toContain(
+      `another verdictd enforces in this network namespace (pid ${engine.child.pid}); stop it first`,
+    );
     expect(await reaches(80, 2000)).toBe("open");
   });
 

@@ -94,6 +94,7 @@ describe.skipIf(skipReason !== null)(`run --kubernetes (${skipReason ?? "as root
     const waiting = new Engine(net.node, args());
     engine = waiting;
     try {
+      await waiting.reaches("a word of it", () => waiting.stderr.includes("waiting for the API server"));
       await waitFor("the reason", () => readyz().reasons.join().includes("127.0.0.1"), 20_000);
       expect(readyz()).toMatchObject({ status: 503, ready: false });
       expect(waiting.events).toEqual([]);
@@ -182,6 +183,26 @@ describe.skipIf(skipReason !== null)(`run --kubernetes (${skipReason ?? "as root
     console.log(`from a watch event to the kernel, ms: ${JSON.stringify(figures)}`);
     expect(figures.p99).toBeLessThan(p99Ms);
   }, 120_000);
+
+  test("killed and started again without its server, it tells that the earlier run's rules are in force", async () => {
+    await engine?.kill();
+    const before = rules();
+    await server.stop("SIGKILL");
+    const waiting = new Engine(net.node, args());
+    engine = waiting;
+    try {
+      const line = /"level":"info".*waiting for the API server.*an earlier run left are in force/;
+      await waiting.reaches("a word of it", () => line.test(waiting.stderr));
+      await waitFor("the reason", () => readyz().reasons.join().includes("an earlier run left are in force"), 20_000);
+      expect(readyz()).toMatchObject({ status: 503, ready: false });
+      expect(await waiting.stop()).toBe(0);
+      expect(rules().replace(/packets \d+ bytes \d+/g, "")).toBe(before.replace(/packets \d+ bytes \d+/g, ""));
+    } finally {
+      await server.start();
+    }
+    await start();
+    expect(await reach()).toEqual(isolated);
+  }, 60_000);
 
   test("asked to end, it leaves nothing", async () => {
     expect(await engine?.stop()).toBe(0);

@@ -131,6 +131,17 @@ describe.skipIf(skipReason !== null)("verdictd remove", () => {
     expect(files()).toEqual([]);
   });
 
+  test("without the privilege it says what run says", () => {
+    const argv = ["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", process.execPath, main];
+    const messageOf = (verb: string, ...flags: string[]): string => {
+      const { status, stderr } = net.router.run([...argv, verb, ...flags]);
+      expect(status).toBe(3);
+      return stderr.trim().split("\n").at(-1) ?? "";
+    };
+    expect(messageOf("remove")).toBe("verdictd: remove: no CAP_NET_ADMIN: run it with sudo");
+    expect(messageOf("run", "--dir", policy.path)).toBe("verdictd: start: no CAP_NET_ADMIN: run it with sudo");
+  });
+
   test("a mask that isn't one", () => {
     const { status, stderr } = remove("--mark-mask", "0x1ff");
     expect([status, stderr]).toEqual([2, expect.stringContaining("eight neighbouring bits")]);

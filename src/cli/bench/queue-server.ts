@@ -69,7 +69,8 @@ export class EngineServer implements QueueServer {
     this.directory = directory;
     const main = join(import.meta.dirname, "../../main.js");
     const listen = `127.0.0.1:${enginePort}`;
-    const argv = ["--dir", directory, "--listen", listen, ...flags];
+    // Each change is told in debug alone.
+    const argv = ["--dir", directory, "--listen", listen, "--log-level", "debug", ...flags];
     const onLog = (entry: LogEntry): void => {
       for (const listener of this.#listeners) listener(entry);
     };
