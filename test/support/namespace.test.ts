@@ -1,6 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { createLab, skipReason } from "./namespace.ts";
+import { createLab, skipReason, sweepLeftovers } from "./namespace.ts";
 
 if (skipReason !== null) console.warn(`test/support/namespace: skipped: ${skipReason}`);
 
@@ -25,5 +26,14 @@ describe.skipIf(skipReason !== null)(`namespaces (${skipReason ?? "root"})`, () 
     lab.destroy();
     expect(existsSync(`/run/netns/${a.name}`)).toBe(false);
     expect(existsSync(`/run/netns/${b.name}`)).toBe(false);
+  });
+
+  it("sweeps what a process left that is gone, and nobody else's", () => {
+    const own = lab.namespace("own");
+    // No process has a number above the kernel's greatest.
+    const left = "vd4194305-left";
+    expect(spawnSync("ip", ["netns", "add", left]).status).toBe(0);
+    sweepLeftovers();
+    expect([left, own.name].map((name) => existsSync(`/run/netns/${name}`))).toEqual([false, true]);
   });
 });

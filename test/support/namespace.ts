@@ -160,7 +160,7 @@ function findSkipReason(): string | null {
 }
 
 /** Deletes namespaces of this helper whose process is gone. */
-function sweepLeftovers(): void {
+export function sweepLeftovers(): void {
   if (!existsSync(NETNS_DIRECTORY)) return;
   for (const name of readdirSync(NETNS_DIRECTORY)) {
     const pid = /^vd(\d+)-/.exec(name)?.[1];
