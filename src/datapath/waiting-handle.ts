@@ -5,7 +5,7 @@ import { ThreadHandle } from "./thread-handle.ts";
 import type { WaitingMessage, WaitingOptions, WaitingRequest } from "./waiting-protocol.ts";
 
 export interface WaitingListeners {
-  /** Nobody was known to have these addresses in time; each is told once, up to the last ones that are told. */
+  /** Nobody was known to have these addresses in time; each is told once in an hour, up to the last ones that are told. */
   readonly onExpired: (addresses: readonly Address[], areLast: boolean) => void;
   /** A defect of ours, after which the thread goes on. */
   readonly onFault: (message: string) => void;

@@ -23,7 +23,7 @@ export type WaitingMessage =
   /** The queue is bound and served. */
   | { readonly kind: "bound" }
   | { readonly kind: "stopped" }
-  /** Packets were dropped because nobody was known to have these addresses in time; each is told once. */
+  /** Packets were dropped because nobody was known to have these addresses in time; each is told once in an hour. */
   | { readonly kind: "expired"; readonly addresses: readonly Address[]; readonly areLast: boolean }
   /** A defect of ours; the thread goes on. */
   | { readonly kind: "fault"; readonly message: string };

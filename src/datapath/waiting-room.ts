@@ -24,13 +24,19 @@ export interface WaitingRoomOptions {
    * chance: so a flood costs what any packet costs.
    */
   readonly placesOfAddress: number;
+  /**
+   * The same of packets that only go to unknown addresses. Anybody outside can send those, to as many addresses as the range
+   * has; so of all places they have some, and the others are for whoever speaks from such an address.
+   */
+  readonly placesToAddress: number;
+  readonly placesToAll: number;
   /** Makes the chance nobody else's to choose. */
   readonly seed: number;
   readonly deadlineMs: number;
   readonly counters: WaitingCounters;
 }
 
-/** Of a place: family, source and destination, and which share it takes from. */
+/** Of a place: family, source and destination, and which share it takes from: one of a source's, or of a destination's. */
 const WORDS = 10;
 const SOURCE = 1;
 const DESTINATION = 5;
@@ -46,8 +52,10 @@ export class WaitingRoom {
   readonly #free: Uint32Array;
   readonly #packets: Uint32Array;
   readonly #sinceMs: Float64Array;
-  /** Packets that wait, by the hash of an unknown address of theirs. */
-  readonly #shares = new Uint32Array(SHARES);
+  /** Packets that wait, by the hash of an unknown address of theirs: sources, then destinations. */
+  readonly #shares = new Uint32Array(2 * SHARES);
+  /** Of them, those whose destination alone is unknown. */
+  #countTo = 0;
   readonly #source: AddressView = { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 };
   readonly #destination: AddressView = { family: Family.none, w0: 0, w1: 0, w2: 0, w3: 0 };
   #count = 0;
@@ -158,10 +166,11 @@ export class WaitingRoom {
       counters.add(WaitingCounter.released, 1);
       return;
     }
-    const { places, placesOfAddress } = this.#options;
-    const share = this.#shareOf(isSource ? this.#source : this.#destination);
+    const { places, placesOfAddress, placesToAddress, placesToAll } = this.#options;
+    const share = isSource ? this.#shareOf(this.#source) : SHARES + this.#shareOf(this.#destination);
     const taken = this.#shares[share] as number;
-    if (this.#count === places || taken >= placesOfAddress) {
+    const isFull = isSource ? taken >= placesOfAddress : taken >= placesToAddress || this.#countTo >= placesToAll;
+    if (this.#count === places || isFull) {
       counters.add(WaitingCounter.refused, 1);
       return;
     }
@@ -169,6 +178,7 @@ export class WaitingRoom {
     this.#order[this.#count++] = place;
     this.#store(place, share);
     this.#shares[share] = taken + 1;
+    if (!isSource) this.#countTo++;
     this.#sinceMs[place] = nowMs;
     counters.set(WaitingCounter.held, this.#count);
     words[at + layout.verdict] = NF_STOLEN;
@@ -184,6 +194,7 @@ export class WaitingRoom {
       this.#free[this.#options.places - this.#count + i] = place;
       const share = this.#packets[place * WORDS + SHARE] as number;
       shares[share] = (shares[share] as number) - 1;
+      if (share >= SHARES) this.#countTo--;
     }
     this.#count = left;
     this.#options.counters.add(counter, taken);

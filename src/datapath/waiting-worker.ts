@@ -12,12 +12,16 @@ import { WaitingRoom } from "./waiting-room.ts";
 const PLACES = 4096;
 /** A pod that isn't known yet hardly says more; a flood to one address leaves room for others. */
 const PLACES_OF_ADDRESS = 64;
+/** What only goes there, anybody may send: a scan of the range leaves room for pods that speak. */
+const PLACES_TO_ADDRESS = 16;
+const PLACES_TO_ALL = PLACES / 4;
 const SLOTS = 64;
 /** Addresses are read, nothing behind them. */
 const COPY_RANGE_BYTES = 128;
 const RECEIVE_BUFFER_BYTES = 4 << 20;
-/** Addresses that are told; then there is something else wrong. */
+/** Addresses that are told in so long; if there are more, something else is wrong. */
 const TOLD_ADDRESSES = 256;
+const TOLD_MS = 3_600_000;
 
 const port = parentPort;
 if (port === null) throw new Error("datapath/waiting-worker is started as a worker thread");
@@ -33,6 +37,8 @@ const room = new WaitingRoom({
   ...{ layout, flags, slab, mark, deadlineMs, counters },
   places: PLACES,
   placesOfAddress: PLACES_OF_ADDRESS,
+  placesToAddress: PLACES_TO_ADDRESS,
+  placesToAll: PLACES_TO_ALL,
   seed: randomInt(2 ** 32),
 });
 room.usePrefixes(options.prefixes);
@@ -76,8 +82,14 @@ function expire(): void {
 }
 
 const told = new Set<string>();
-/** Once for each address. */
+let toldSinceMs = 0;
+/** Once in an hour for each address. */
 function tell(addresses: readonly Address[]): void {
+  const nowMs = performance.now();
+  if (told.size === 0 || nowMs - toldSinceMs > TOLD_MS) {
+    told.clear();
+    toldSinceMs = nowMs;
+  }
   const news = addresses.filter((a) => !told.has(addressKey(a))).slice(0, TOLD_ADDRESSES - told.size);
   if (news.length === 0) return;
   for (const address of news) told.add(addressKey(address));

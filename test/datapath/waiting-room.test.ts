@@ -24,6 +24,8 @@ beforeEach(() => {
     ...{ layout, flags, slab, counters, mark: defaultMarkLayout },
     places: PLACES,
     placesOfAddress: 3,
+    placesToAddress: 2,
+    placesToAll: 3,
     seed: 1,
     deadlineMs: DEADLINE_MS,
   });
@@ -94,14 +96,26 @@ describe("who is kept", () => {
 
   test("no more of one address than its share, and of all than there is room", () => {
     expect(batch(Array(4).fill("10.1.0.9 > 8.8.8.8"))).toEqual(["keep 0", "keep 1", "keep 2", "drop"]);
-    // The share is the unknown address's, whichever end it is.
-    expect(batch(["8.8.8.8 > 10.1.0.9", "10.1.0.10 > 10.1.0.9", "9.9.9.9 > 10.1.0.11"])).toEqual([
-      "drop",
+    // Where both ends are unknown the share is the source's.
+    expect(batch(["10.1.0.10 > 10.1.0.9", "10.1.0.9 > 10.1.0.10", "10.1.0.11 > 8.8.8.8"])).toEqual([
       "keep 3",
+      "drop",
       "keep 4",
     ]);
     expect(batch(["10.1.0.12 > 8.8.8.8", "10.1.0.13 > 8.8.8.8"])).toEqual(["keep 5", "drop"]);
     expect(counts()).toEqual({ held: 6, packets: 9, released: 0, expired: 0, refused: 3 });
+  });
+
+  test("what only goes to unknown addresses leaves room for what comes from them", () => {
+    expect(batch(Array(3).fill("8.8.8.8 > 10.1.0.9"))).toEqual(["keep 0", "keep 1", "drop"]);
+    expect(batch(["8.8.8.8 > 10.1.0.10", "8.8.8.8 > 10.1.0.11"])).toEqual(["keep 2", "drop"]);
+    // An address that is sent to has the whole of its share to send from.
+    expect(batch(Array(4).fill("10.1.0.9 > 8.8.8.8"), 50)).toEqual(["keep 3", "keep 4", "keep 5", "drop"]);
+    expect(taken(room.takeExpired(DEADLINE_MS))).toEqual([0, 1, 2]);
+    expect(batch(Array(3).fill("8.8.8.8 > 10.1.0.11"))).toEqual(["keep 2", "keep 1", "drop"]);
+    room.know(addresses("10.1.0.11"), []);
+    expect(room.takeReady()).toBe(2);
+    expect(batch(Array(3).fill("8.8.8.8 > 10.1.0.12"), 50)).toEqual(["keep 1", "keep 2", "drop"]);
   });
 });
 
