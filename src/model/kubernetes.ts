@@ -72,6 +72,8 @@ export interface Node {
   readonly name: string;
   readonly labels: Labels;
   readonly addresses: readonly Address[];
+  /** From which it sends into tunnels to other nodes; no policy means them. */
+  readonly tunnelAddresses: readonly Address[];
   /** Where its pods' addresses lie (`spec.podCIDRs`); empty where it doesn't say. */
   readonly podRanges: readonly Prefix[];
   readonly origin: Origin;

@@ -97,6 +97,11 @@ export class ApiDouble {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** Of 127.0.0.1. */
+  get port(): number {
+    return this.#port;
+  }
+
   get connections(): number {
     return this.#sockets.size;
   }

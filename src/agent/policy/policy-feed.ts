@@ -40,6 +40,8 @@ export interface PolicyParts {
   readonly nodeName: string | null;
   /** Where the pods' addresses of this node lie; where there are none, its Node says it. */
   readonly podRanges: readonly Prefix[];
+  /** The API server, as its objects name it where others name a file; null: there is none. */
+  readonly server: string | null;
 }
 
 export class PolicyFeed {
@@ -72,7 +74,7 @@ export class PolicyFeed {
   #paceTimer: NodeJS.Timeout | null = null;
 
   constructor(
-    { store, knobs, evaluators, nodeName, podRanges }: PolicyParts,
+    { store, knobs, evaluators, nodeName, podRanges, server }: PolicyParts,
     readHostAddresses: () => readonly Address[],
     say: (message: PolicyMessage) => void,
   ) {
@@ -83,7 +85,7 @@ export class PolicyFeed {
     this.#compiler = new Compiler(knobs, { custom: evaluators, inventory: () => store.inventory(), nodeName });
     this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
     const pods = (): Iterable<Pod> => store.inventory().kubernetes.pods;
-    this.#podRange = new PodRangeMembers({ prefixes: podRanges, nodeName, pods });
+    this.#podRange = new PodRangeMembers({ prefixes: podRanges, nodeName, server, pods });
     this.#readHostAddresses = readHostAddresses;
     this.#say = say;
   }

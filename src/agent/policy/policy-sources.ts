@@ -53,6 +53,11 @@ export class PolicySources {
     this.#policies = policies;
   }
 
+  /** The API server, as its objects name it where others name a file. Null where there is none, or isn't yet. */
+  get server(): string | null {
+    return this.#api?.server ?? null;
+  }
+
   /** Null where there is no API server. */
   get clusterStatus(): ApiStatus | null {
     return this.#api?.status() ?? null;

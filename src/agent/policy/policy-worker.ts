@@ -90,7 +90,14 @@ function begin(change: InventoryChange, errors: readonly FileError[], readMs: nu
   const client = new NetlinkClient(loadAddon(), NetlinkProtocol.route);
   route = client;
   feed = new PolicyFeed(
-    { store, knobs, evaluators: modules.map(({ evaluator }) => evaluator), nodeName, podRanges },
+    {
+      store,
+      knobs,
+      evaluators: modules.map(({ evaluator }) => evaluator),
+      nodeName,
+      podRanges,
+      server: sources.server,
+    },
     () => listHostAddresses(client),
     say,
   );

@@ -31,11 +31,12 @@ export function compactNamespace(namespace: Namespace, interner: Interner): Name
 }
 
 export function compactNode(node: Node, interner: Interner): Node {
-  const { name, labels, addresses, podRanges, origin } = node;
+  const { name, labels, addresses, tunnelAddresses, podRanges, origin } = node;
   return {
     name: interner.text(name),
     labels: interner.value(labels),
     addresses: interner.value(addresses),
+    tunnelAddresses: tunnelAddresses.length === 0 ? interner.value(tunnelAddresses) : tunnelAddresses.slice(),
     podRanges: podRanges.length === 0 ? interner.value(podRanges) : podRanges.slice(),
     origin: compactOrigin(origin),
   };

@@ -23,7 +23,24 @@ export function readNode(object: JsonObject, { name, labels, place }: Metadata):
       refuse(at(listPlace, i), "bad-address", "AN-24", `${JSON.stringify(text)} is no IP address; it is ignored`);
     }
   });
-  return { name, labels, addresses, podRanges: readPodRanges(object, place), origin: place.origin };
+  const tunnelAddresses = readTunnelAddresses(field(object, "metadata", place).annotations);
+  const podRanges = readPodRanges(object, place);
+  return { name, labels, addresses, tunnelAddresses, podRanges, origin: place.origin };
+}
+
+/** Calico takes a node's tunnel addresses from the pods' ranges. Source: docs.tigera.io, annotations of its Nodes. */
+const tunnelAnnotations = [
+  ...["IPv4IPIPTunnelAddr", "IPv4VXLANTunnelAddr", "IPv6VXLANTunnelAddr"],
+  ...["IPv4WireguardInterfaceAddr", "IPv6WireguardInterfaceAddr"],
+].map((name) => `projectcalico.org/${name}`);
+
+/** Others' annotations: what isn't as it was expected is as good as nothing. */
+function readTunnelAddresses(annotations: unknown): readonly Address[] {
+  if (!isObject(annotations)) return [];
+  return tunnelAnnotations.flatMap((name) => {
+    const text = annotations[name];
+    return typeof text === "string" ? (parseAddress(text) ?? []) : [];
+  });
 }
 
 /** `podCIDRs`, or `podCIDR` where only that is written (NP-64). */

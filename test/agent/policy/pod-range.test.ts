@@ -17,7 +17,7 @@ function pod(name: string, ...texts: string[]): Pod {
   };
 }
 const node = (name: string, ...ranges: string[]): Node => ({
-  ...{ name, labels: {}, addresses: [], podRanges: prefixes(...ranges), origin },
+  ...{ name, labels: {}, addresses: [], tunnelAddresses: [], podRanges: prefixes(...ranges), origin },
 });
 const change = (some: Partial<InventoryChange["kubernetes"]>): InventoryChange => ({
   ec2: null,
@@ -39,6 +39,7 @@ describe("a range that is given", () => {
     const m = new PodRangeMembers({
       prefixes: prefixes("10.1.0.0/24", "fd00:1::/64"),
       nodeName: "n1",
+      server: null,
       pods: () => [a],
     });
     return { m, first: m.update([comes(a), host("10.1.0.1", "192.168.0.1"), says(node("n1", "10.9.0.0/24"))]) };
@@ -87,9 +88,89 @@ describe("a range that is given", () => {
   });
 });
 
+describe("whom a cluster tells of in pieces", () => {
+  const server = "https://10.0.0.1";
+  const from = (name: string, namespace: string, ...texts: string[]): Pod => ({
+    ...pod(name, ...texts),
+    ...{ namespace, origin: { file: server, name: `Pod ${namespace}/${name}` } },
+  });
+  const is = (name: string) => change({ namespaces: [{ before: null, after: { name, labels: {}, origin } }] });
+  const isGone = (name: string) => change({ namespaces: [{ before: { name, labels: {}, origin }, after: null }] });
+  let pods: Pod[] = [];
+  const members = () => {
+    const m = new PodRangeMembers({ prefixes: prefixes("10.1.0.0/16"), nodeName: "n1", server, pods: () => pods });
+    pods = [];
+    m.update([host()]);
+    return m;
+  };
+  const web = from("web", "fresh", "10.1.0.5");
+
+  test("a pod isn't known before its Namespace is, and stays when that goes", () => {
+    const m = members();
+    expect(show(m.update([comes(web)]))).toEqual(same);
+    expect(show(m.update([is("other")]))).toEqual(same);
+    expect(show(m.update([is("fresh")]))).toEqual({ ...same, added: "10.1.0.5" });
+    expect(show(m.update([isGone("fresh")]))).toEqual(same);
+    expect(show(m.update([comes(from("next", "fresh", "10.1.0.6"))]))).toEqual(same);
+    expect(show(m.update([goes(web)]))).toEqual({ ...same, removed: "10.1.0.5" });
+  });
+
+  test("both in one update, in either order; in a later one the Namespace is known", () => {
+    for (const changes of [
+      [comes(web), is("fresh")],
+      [is("fresh"), comes(web)],
+    ]) {
+      const m = members();
+      expect(show(m.update(changes))).toEqual({ ...same, added: "10.1.0.5" });
+      expect(show(m.update([comes(from("next", "fresh", "10.1.0.6"))]))).toEqual({ ...same, added: "10.1.0.6" });
+    }
+  });
+
+  test("one that changes or goes before its Namespace comes", () => {
+    const m = members();
+    const moved = { ...web, addresses: addresses("10.1.0.7") };
+    m.update([comes(web, from("brief", "fresh", "10.1.0.8"))]);
+    expect(
+      show(m.update([change({ pods: [{ before: web, after: moved }] }), goes(from("brief", "fresh", "10.1.0.8"))])),
+    ).toEqual(same);
+    expect(show(m.update([is("fresh")]))).toEqual({ ...same, added: "10.1.0.7" });
+  });
+
+  test("at the start, and in a range that is another", () => {
+    pods = [web, from("old", "shop", "10.1.0.9")];
+    const m = new PodRangeMembers({ prefixes: [], nodeName: "n1", server, pods: () => pods });
+    expect(show(m.update([comes(...pods), is("shop"), says(node("n1", "10.1.0.0/24"))]))).toEqual({
+      ...{ prefixes: "10.1.0.0/24", added: "10.1.0.9", removed: "" },
+    });
+    expect(show(m.update([is("fresh")]))).toEqual({ ...same, added: "10.1.0.5" });
+  });
+
+  test("an address of a pod whose Namespace isn't known is still that of one whose is", () => {
+    const m = members();
+    m.update([is("shop"), comes(from("old", "shop", "10.1.0.5"))]);
+    expect(show(m.update([comes(web)]))).toEqual(same);
+    expect(show(m.update([goes(web)]))).toEqual(same);
+  });
+
+  test("a file's pod needs none (NP-25)", () => {
+    expect(show(members().update([comes(pod("a", "10.1.0.5"))]))).toEqual({ ...same, added: "10.1.0.5" });
+  });
+
+  test("every Node's addresses are known, those of its tunnels too", () => {
+    const m = members();
+    const n2 = { ...node("n2", "10.1.2.0/24"), addresses: addresses("192.168.0.2", "10.1.0.2") };
+    const tunnelled = { ...n2, addresses: [], tunnelAddresses: addresses("10.1.2.64") };
+    expect(show(m.update([says(n2)]))).toEqual({ ...same, added: "10.1.0.2" });
+    expect(show(m.update([says(tunnelled, n2)]))).toEqual({ ...same, added: "10.1.2.64", removed: "10.1.0.2" });
+    expect(show(m.update([host("10.1.2.64")]))).toEqual(same);
+    expect(show(m.update([says(null, tunnelled)]))).toEqual(same);
+    expect(show(m.update([host()]))).toEqual({ ...same, removed: "10.1.2.64" });
+  });
+});
+
 describe("a range that the Node says", () => {
   let pods: Pod[] = [];
-  const members = () => new PodRangeMembers({ prefixes: [], nodeName: "n1", pods: () => pods });
+  const members = () => new PodRangeMembers({ prefixes: [], nodeName: "n1", server: null, pods: () => pods });
   const a = pod("a", "10.1.0.5");
 
   test("unknown, then known, then another; another node's isn't ours", () => {

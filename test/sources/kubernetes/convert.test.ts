@@ -521,6 +521,22 @@ describe("namespaces, nodes and services", () => {
     expect(inventory.findings).toEqual([]);
   });
 
+  test("NP-64: a node's tunnel addresses are in Calico's annotations; no policy means them", () => {
+    const annotations = {
+      "projectcalico.org/IPv4Address": "172.18.0.2/16",
+      "projectcalico.org/IPv4IPIPTunnelAddr": "10.244.7.1",
+      "projectcalico.org/IPv6VXLANTunnelAddr": "fd00:244:7::1",
+      "projectcalico.org/IPv4VXLANTunnelAddr": "none",
+      "projectcalico.org/IPv4WireguardInterfaceAddr": 7,
+    };
+    const read = (metadata: object) => inventoryOfObjects([{ apiVersion: "v1", kind: "Node", metadata }]);
+    const { kubernetes, findings } = read({ name: "n", annotations });
+    expect(kubernetes.nodes[0]?.tunnelAddresses.map(formatAddress)).toEqual(["10.244.7.1", "fd00:244:7::1"]);
+    expect(kubernetes.nodes[0]?.addresses).toEqual([]);
+    expect(findings).toEqual([]);
+    expect(read({ name: "n", annotations: "none" }).kubernetes.nodes[0]?.tunnelAddresses).toEqual([]);
+  });
+
   test("services keep their selector and addresses; headless ones have none", () => {
     const service = (name: string, spec: object) => ({
       apiVersion: "v1",

@@ -57,7 +57,8 @@ interface KindState {
 }
 
 export class ApiSource {
-  readonly #server: string;
+  /** What stands where a file's name does. */
+  readonly server: string;
   readonly #options: ApiSourceOptions;
   readonly #states: readonly KindState[];
   readonly #listeners: ApiListeners;
@@ -74,7 +75,7 @@ export class ApiSource {
     listeners: ApiListeners,
     options: ApiSourceOptions = defaultApiOptions,
   ) {
-    this.#server = client.server;
+    this.server = client.server;
     this.#options = options;
     this.#listeners = listeners;
     const objects = new ApiObjects(store, client.server, listeners.policies ?? null);
@@ -196,7 +197,7 @@ export class ApiSource {
       if (isOfKind(error)) ofKinds.add(message);
     }
     return [...kindsOf].map(
-      ([message, kinds]) => `${this.#server}: ${ofKinds.has(message) ? `${kinds.join(", ")}: ` : ""}${message}`,
+      ([message, kinds]) => `${this.server}: ${ofKinds.has(message) ? `${kinds.join(", ")}: ` : ""}${message}`,
     );
   }
 }
