@@ -222,9 +222,11 @@ describe.skipIf(skipReason !== null)(`a queue (${skipReason ?? "as root"})`, () 
 
   describe("turns of the event loop", () => {
     it("what has time until then is done once, after the last batch", () => {
-      const { ran, stats } = play("the turn's end").result;
-      expect(ran).toEqual([...Array(ran.length - 2).fill("batch"), "end", "Error: at the end"]);
-      expect(stats).toEqual(all(200));
+      const { ran, sent, stats } = play("the turn's end").result;
+      // Once for each turn, however many batches it had; and there was one with several.
+      expect(ran.join()).toMatch(/^((batch,)+end,Error: at the end(,|$))+$/);
+      expect(ran.join()).toContain("batch,batch");
+      expect(stats).toEqual(all(sent));
     });
 
     it("promises and ticks of the callback run as the turn ends", () => {

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type ApiObject, collectionPath } from "./api-client.ts";
 import { refuse, type Trick, type Verb } from "./api-tricks.ts";
 
@@ -56,13 +56,14 @@ export class ApiDouble {
   #version = 1000;
   #oldest = 0;
   #token: string | null = null;
+  #certificate = firstCertificate();
 
   private constructor() {
     for (const [apiVersion, kind] of servedKinds) {
       const collection = { apiVersion, kind, isServed: true, objects: new Map(), events: [] };
       this.#collections.set(collectionPath(apiVersion, kind), collection);
     }
-    this.#server = createServer(this.#makeCertificate(), (request, answer) => this.#answer(request, answer));
+    this.#server = createServer(this.#certificate, (request, answer) => this.#answer(request, answer));
     this.#server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
@@ -221,12 +222,13 @@ export class ApiDouble {
 
   /** A new certificate of a new CA, which new connections get; the client's file has the old CA until `writeCa`. */
   changeCertificate(): void {
-    this.#server.setSecureContext(this.#makeCertificate());
+    this.#certificate = makeCertificate();
+    this.#server.setSecureContext(this.#certificate);
     for (const socket of this.#sockets) socket.destroy();
   }
 
   writeCa(): void {
-    writeFileSync(join(this.directory, "ca.crt"), readFileSync(join(this.directory, "tls.crt")));
+    writeFileSync(join(this.directory, "ca.crt"), this.#certificate.cert);
   }
 
   // Answers
@@ -336,26 +338,6 @@ export class ApiDouble {
     throw new Error(`the double has no ${kind}`);
   }
 
-  #makeCertificate(): { key: Buffer; cert: Buffer } {
-    const [key, cert] = [join(this.directory, "tls.key"), join(this.directory, "tls.crt")];
-    const made = spawnSync(
-      "openssl",
-      ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"].concat([
-        "-subj",
-        `/CN=double-${this.#version++}`,
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        key,
-        "-out",
-        cert,
-      ]),
-      { encoding: "utf8" },
-    );
-    if (made.status !== 0) throw new Error(`openssl: ${made.error?.message ?? made.stderr}`);
-    return { key: readFileSync(key), cert: readFileSync(cert) };
-  }
-
   /** By files, as they are mounted into pods: they can change. */
   #writeKubeconfig(): void {
     const cluster = {
@@ -375,6 +357,36 @@ export class ApiDouble {
     );
   }
 }
+
+interface Certificate {
+  readonly key: Buffer;
+  readonly cert: Buffer;
+}
+
+/** One that is its own CA. */
+function makeCertificate(): Certificate {
+  const directory = mkdtempSync(join(tmpdir(), `vd${process.pid}-certificate-`));
+  const [key, cert] = [join(directory, "tls.key"), join(directory, "tls.crt")];
+  const name = ["-subj", `/CN=${basename(directory)}`, "-addext", "subjectAltName=IP:127.0.0.1"];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  try {
+    const args = ["req", "-x509", ...curve, "-days", "2", ...name, "-keyout", key, "-out", cert];
+    const made = spawnSync("openssl", args, { encoding: "utf8" });
+    if (made.status !== 0) throw new Error(`openssl: ${made.error?.message ?? made.stderr}`);
+    return { key: readFileSync(key), cert: readFileSync(cert) };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The same for all doubles of a process: to make one takes a while, in which nothing else happens. */
+const firstCertificate = ((): (() => Certificate) => {
+  let known: Certificate | null = null;
+  return () => {
+    known ??= makeCertificate();
+    return known;
+  };
+})();
 
 /** Why there is no double, or null. */
 export const doubleSkipReason: string | null =

@@ -89,16 +89,17 @@ export function createLab(): Lab {
   };
 }
 
-/** Waits until `condition` is true, asking again and again; throws with `what` after `timeoutMs`. */
+/** Waits until `condition` is true, asking again each `everyMs`; throws with `what` after `timeoutMs`. */
 export async function waitFor(
   what: string,
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 5000,
+  everyMs = 10,
 ): Promise<void> {
   const end = performance.now() + timeoutMs * patience;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`timed out waiting for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -2,7 +2,7 @@
  * What a server may do for a long time, or once in its life: go away and come back, change its certificate, refuse a
  * token until the new one is there, lose history, send what no server should.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ApiTimeouts } from "../../../../src/sources/kubernetes/api/api-client.ts";
 import type { ApiSourceOptions } from "../../../../src/sources/kubernetes/api/api-source.ts";
 import { ApiDouble, doubleSkipReason } from "../../../support/api-double.ts";
@@ -11,6 +11,8 @@ import { adminPolicy, namespace, networkPolicy, pod } from "./objects.ts";
 import { patiently, WatchedCluster } from "./watched-cluster.ts";
 
 if (doubleSkipReason !== null) console.warn(`test/sources/kubernetes/api/double-changes: skipped: ${doubleSkipReason}`);
+
+vi.setConfig({ testTimeout: 150_000 });
 
 let double: ApiDouble;
 let cluster: WatchedCluster;
@@ -218,7 +220,7 @@ describe.skipIf(doubleSkipReason !== null)(`a server that changes (${doubleSkipR
     double.apply(adminPolicy("again", 9));
     await isSame();
     expect(cluster.removed).toEqual(["AdminNetworkPolicy red"]);
-    expect(problems()).toBe("");
+    await isWell();
   });
 
   describe("policies served only under a version that we can't read", () => {
@@ -266,7 +268,7 @@ describe.skipIf(doubleSkipReason !== null)(`a server that changes (${doubleSkipR
       double = await ApiDouble.start();
       serveAs("v1beta1");
       cluster = await WatchedCluster.start(double.kubeconfig);
-      expect(cluster.problems).toEqual([]);
+      expect(cluster.problems.flat().filter((told) => unreadable.test(told))).toEqual([]);
       double.apply(adminPolicy("red", 5));
       await saysSo(unreadable);
       double.delete(adminPolicy("red", 5));
@@ -324,8 +326,10 @@ describe.skipIf(doubleSkipReason !== null)(`a server that changes (${doubleSkipR
       await isSame();
       const asked = () => double.asked.filter((what) => what.endsWith(" Pod")).length;
       const before = asked();
+      const startMs = performance.now();
       await new Promise((resolve) => setTimeout(resolve, 1500));
-      expect(asked() - before).toBeLessThan(18); // 40 and more, were each try like the first
+      const seconds = (performance.now() - startMs) / 1000;
+      expect((asked() - before) / seconds).toBeLessThan(12); // 27 and more, were each try like the first
       double.stopTricks();
       await isWell();
       await isSame();

@@ -71,7 +71,7 @@ function changeObjects(double: ApiDouble): string[] {
 // Most of each is waiting, so they wait together.
 describe.skipIf(doubleSkipReason !== null)(
   `a server that misbehaves (${doubleSkipReason ?? "the double"})`,
-  { concurrent: true },
+  { concurrent: true, timeout: 150_000 },
   () => {
     const lists: readonly (readonly [string, Trick])[] = [
       ["says nothing", silence],

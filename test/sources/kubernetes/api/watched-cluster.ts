@@ -9,9 +9,12 @@ import { builtInResources, policyResources, resourceAt } from "../../../../src/s
 import type { ApiObject } from "../../../support/api-client.ts";
 import { waitFor } from "../../../support/namespace.ts";
 
-/** Waits for long where the machine has other work; everything else is short, for all of it to happen soon. */
+/**
+ * Waits for long where the machine has other work, and doesn't ask so often that this is the work; what isn't about
+ * patience is short, for all of it to happen soon.
+ */
 export async function patiently(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  await waitFor(what, condition, 20_000);
+  await waitFor(what, condition, 60_000, 30);
 }
 
 const options: ApiSourceOptions = {
@@ -22,7 +25,8 @@ const options: ApiSourceOptions = {
   graceMs: 300,
   patienceMs: 200,
 };
-const timeouts: ApiTimeouts = { answerMs: 600, watchMs: 1500 };
+/** Long enough for many servers at once on a busy machine: one that is cut off for being slow is asked again, and slower. */
+const timeouts: ApiTimeouts = { answerMs: 2500, watchMs: 4000 };
 
 export const readableResources = [
   ...builtInResources,
