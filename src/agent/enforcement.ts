@@ -37,7 +37,7 @@ export interface EnforcementParts {
 }
 
 export interface EnforcementListeners {
-  /** A change is in force. */
+  /** A change is in force, of what objects say. */
   readonly onEpoch: (epoch: number) => void;
   /** The workers and the kernel have what an update brought: the next one may come. */
   readonly onApplied: () => void;
@@ -194,6 +194,6 @@ export class Enforcement {
       enforceMs: performance.now() - startMs,
     };
     this.#changes.add(change, update.isOfNames);
-    this.#listeners.onEpoch(this.#epoch);
+    if (!update.isOfNames) this.#listeners.onEpoch(this.#epoch);
   }
 }

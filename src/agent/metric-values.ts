@@ -78,6 +78,7 @@ export async function readMetrics(sources: MetricSources): Promise<MetricValues>
         malformed: names.get(NamesCounter.malformed),
         lost: names.get(NamesCounter.lost),
         unasked: names.get(NamesCounter.unasked),
+        capped: names.get(NamesCounter.capped),
       },
       addresses: names.get(NamesCounter.addresses),
       evicted: names.get(NamesCounter.evicted),

@@ -18,7 +18,9 @@ if (skipReason !== null) console.warn(`test/agent/domain-names: skipped: ${skipR
 const a = (name: string, data: string, ttl = 600) => ({ name, type: DnsType.a, data, ttl });
 const at = (host: number): string => `203.0.113.${host}`;
 const many = Array.from({ length: 120 }, (_, i) => a("many.example.com", at(100 + i)));
+const flood = Array.from({ length: 300 }, (_, i) => `flood${i}.example.com`);
 const zone: Zone = {
+  ...Object.fromEntries(flood.map((name, i) => [name, [a(name, `198.18.${i >> 8}.${i & 255}`)]])),
   "www.example.com": [a("www.example.com", at(21))],
   "a.b.example.com": [a("a.b.example.com", at(22))],
   "alias.example.com": [
@@ -221,6 +223,23 @@ describe.skipIf(skipReason !== null)("domain names", () => {
     expect(metrics).toMatch(/verdictd_dns_answers_total\{result="learnt"\} [1-9]/);
     expect(metrics).toMatch(/verdictd_dns_answers_total\{result="other"\} [1-9]/);
     expect(metrics).toMatch(/verdictd_dns_waits_total\{result="in-force"\} [1-9]/);
+  });
+
+  test("a pod that asks for one new name after the other is heard so often, and the node changes seldom", async () => {
+    const { web, db } = net.peers;
+    const read = (metric: RegExp) =>
+      Number(metric.exec(net.node.check(["curl", "-s", "http://127.0.0.1:9472/metrics"]))?.[1]);
+    const epoch = read(/^verdictd_epoch (\d+)/m);
+    const told = node.engine.events.length;
+    const socket = await web.openUdp({ host: outsideAddress[0], port: 53 });
+    for (const question of flood) await socket.send(encodeDns({ flags: 0x0100, question }).toString("latin1"));
+    expect(await socket.receives("flood299")).toBe("received");
+    await socket.close();
+    expect(read(/result="capped"\} (\d+)/)).toBeGreaterThan(0);
+    expect(read(/^verdictd_epoch (\d+)/m) - epoch).toBeLessThan(100);
+    expect(node.engine.events.length).toBe(told);
+    await ask(db, "www.example.com");
+    expect(await connect(db, at(21))).toBe("open");
   });
 
   test("a pod that no rule names domains for meanwhile keeps what it was told", async () => {

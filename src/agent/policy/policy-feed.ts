@@ -10,6 +10,7 @@ import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
 import type { Pod } from "../../model/kubernetes.ts";
+import { Pace } from "../../model/pace.ts";
 import { type Address, addressKey, formatAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
 import type { InventoryStore } from "../../sources/inventory-store.ts";
@@ -17,7 +18,6 @@ import { CniDetector } from "../../sources/kubernetes/cni/cni-detector.ts";
 import { NamesMemory } from "../names-memory.ts";
 import { Owners } from "../owners.ts";
 import { OwnersMemory } from "../owners-memory.ts";
-import { Pace } from "./pace.ts";
 import { PodRangeMembers } from "./pod-range.ts";
 import type { SourceChange } from "./policy-sources.ts";
 import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts";
@@ -26,8 +26,13 @@ import type { InventoryReport, PolicyMessage, PolicyUpdate } from "./protocol.ts
 const REPORT_DELAY_MS = 250;
 /** And how long after the first, where changes never rest. */
 const REPORT_PATIENCE_MS = 10_000;
-/** A change alone is in force in milliseconds; of a hundred in a second, several go together. */
+/**
+ * Each update costs the kernel a transaction and the workers a switch, whatever it changes. One alone is in force in
+ * milliseconds; of a hundred in a second, several go together. Answers of DNS are held until what they say is in force, 100 ms
+ * at most.
+ */
 const PACE = { burst: 4, intervalMs: 25 };
+const NAMES_PACE = { burst: 4, intervalMs: 50 };
 
 const policyKinds = ["securityGroups", "networkAcls", "networkPolicies", "adminPolicies"] as const;
 
@@ -71,6 +76,7 @@ export class PolicyFeed {
   #reportTimer: NodeJS.Timeout | null = null;
   #reportDueMs = 0;
   readonly #pace = new Pace(PACE);
+  readonly #namesPace = new Pace(NAMES_PACE);
   #paceTimer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -217,8 +223,8 @@ export class PolicyFeed {
 
   #give(): void {
     if (this.#isApplying || this.#waiting.length === 0) return;
-    // An answer of DNS is held until what it says is in force.
-    const waitMs = this.#waiting.some(isOfNames) ? 0 : this.#pace.take(performance.now());
+    const pace = this.#waiting.every(isOfNames) ? this.#namesPace : this.#pace;
+    const waitMs = pace.take(performance.now());
     if (waitMs > 0) {
       this.#paceTimer ??= setTimeout(() => {
         this.#paceTimer = null;

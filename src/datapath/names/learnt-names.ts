@@ -75,6 +75,11 @@ export class LearntNames {
     return isMeant;
   }
 
+  /** Whether something of it isn't known yet. */
+  isNews(subject: Address, { name, addresses }: DnsAnswer): boolean {
+    return addresses.some((address) => !this.#all.has(entryKey(subject, name, address)));
+  }
+
   /** The number of the batch of changes that must be in force for all that the answer says to count. */
   learn(subject: Address, { name, addresses, ttlSeconds }: DnsAnswer, nowMs: number): number {
     const { shortest, longest } = this.#limits;
@@ -117,7 +122,7 @@ export class LearntNames {
   #learn(subject: Address, name: string, address: Address, endMs: number): number {
     const subjectKey = addressKey(subject);
     const nameKey = `${subjectKey} ${name}`;
-    const key = `${nameKey} ${addressKey(address)}`;
+    const key = entryKey(subject, name, address);
     const known = this.#all.get(key);
     if (known) {
       known.endMs = Math.max(known.endMs, endMs);
@@ -164,6 +169,10 @@ export class LearntNames {
     if (list) list.push(entry);
     else this.#ends.set(second, [entry]);
   }
+}
+
+function entryKey(subject: Address, name: string, address: Address): string {
+  return `${addressKey(subject)} ${name} ${addressKey(address)}`;
 }
 
 function obtain(groups: Map<string, Map<string, Entry>>, key: string): Map<string, Entry> {

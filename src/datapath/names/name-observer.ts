@@ -12,6 +12,7 @@ import type { AskedNames, Asker } from "./asked-names.ts";
 import { DnsStreams } from "./dns-streams.ts";
 import type { LearntNames } from "./learnt-names.ts";
 import { NamesCounter, type NamesCounters } from "./names-counters.ts";
+import type { NewsBudget } from "./news-budget.ts";
 
 export interface NameObserverOptions {
   readonly layout: SlotLayout;
@@ -25,6 +26,7 @@ export interface NameObserverOptions {
   readonly deadlineMs: number;
   readonly asked: AskedNames;
   readonly names: LearntNames;
+  readonly budget: NewsBudget;
   readonly counters: NamesCounters;
 }
 
@@ -141,7 +143,7 @@ export class NameObserver {
   }
 
   #learn(receiver: Asker, message: Uint8Array, nowMs: number): number {
-    const { asked, names, counters } = this.#options;
+    const { asked, names, budget, counters } = this.#options;
     const answer = readDnsAnswer(message);
     if (answer === "malformed") counters.add(NamesCounter.malformed, 1);
     if (answer === null) counters.add(NamesCounter.other, 1);
@@ -152,6 +154,10 @@ export class NameObserver {
     }
     if (!asked.answers(receiver, answer, nowMs)) {
       counters.add(NamesCounter.unasked, 1);
+      return 0;
+    }
+    if (names.isNews(receiver.subject, answer) && !budget.take(receiver.subject, nowMs)) {
+      counters.add(NamesCounter.capped, 1);
       return 0;
     }
     const batch = names.learn(receiver.subject, answer, nowMs);

@@ -19,6 +19,8 @@ export const NamesCounter = {
   overruns: 11,
   /** Answers to what the pod hasn't asked. */
   unasked: 12,
+  /** Answers that would have been news, to a pod that has heard too much of it. */
+  capped: 13,
 } as const;
 export type NamesCounter = (typeof NamesCounter)[keyof typeof NamesCounter];
 

@@ -8,6 +8,7 @@ import { LearntNames } from "./learnt-names.ts";
 import { NameObserver } from "./name-observer.ts";
 import { NamesCounter, NamesCounters } from "./names-counters.ts";
 import type { NamesMessage, NamesOptions, NamesRequest } from "./names-protocol.ts";
+import { NewsBudget } from "./news-budget.ts";
 
 /** A packet as large as there is one. */
 const PACKET_BYTES = 65_535;
@@ -32,9 +33,10 @@ const packets = new SharedArrayBuffer(Math.ceil((SLOTS * PACKET_BYTES) / 4) * 4)
 const counters = new NamesCounters(options.counters);
 const asked = new AskedNames();
 const names = new LearntNames();
+const budget = new NewsBudget();
 const observer = new NameObserver({
   ...{ layout, flags: addon.slotFlags, slab, packets, packetBytes: PACKET_BYTES },
-  ...{ places: PLACES, deadlineMs: DEADLINE_MS, asked, names, counters },
+  ...{ places: PLACES, deadlineMs: DEADLINE_MS, asked, names, budget, counters },
 });
 const socket = new addon.QueueSocket({
   queue: options.queue,
@@ -102,6 +104,7 @@ socket.start(
 const expiry = setInterval(() => {
   const nowMs = performance.now();
   asked.expire(nowMs);
+  budget.expire(nowMs);
   names.expire(nowMs);
   counters.set(NamesCounter.addresses, names.size);
   tellChanges();

@@ -5,6 +5,7 @@ import { AskedNames } from "../../../src/datapath/names/asked-names.ts";
 import { LearntNames } from "../../../src/datapath/names/learnt-names.ts";
 import { NameObserver } from "../../../src/datapath/names/name-observer.ts";
 import { NamesCounter, NamesCounters } from "../../../src/datapath/names/names-counters.ts";
+import { NewsBudget } from "../../../src/datapath/names/news-budget.ts";
 import { parseAddress } from "../../../src/net/address.ts";
 import { DnsType, encodeDns, withLength } from "../../support/dns.ts";
 import { slotFlags, slotLayout } from "../slot.ts";
@@ -42,7 +43,8 @@ class Bench {
   readonly #words = new Uint32Array(this.#slab);
   readonly observer = new NameObserver({
     ...{ layout: slotLayout, flags: slotFlags, slab: this.#slab, packets: this.#packets, packetBytes: PACKET_BYTES },
-    ...{ places: 2, deadlineMs: 100, asked: new AskedNames(), names: this.names, counters: this.counters },
+    ...{ places: 2, deadlineMs: 100, asked: new AskedNames(), names: this.names },
+    ...{ budget: new NewsBudget({ burst: 3, intervalMs: 20 }), counters: this.counters },
   });
 
   constructor() {
@@ -155,6 +157,21 @@ describe("an answer", () => {
     ]);
     expect(bench.names.takeChanges()).toBe(null);
     expect(bench.counters.get(NamesCounter.unasked)).toBe(1);
+  });
+
+  test("that says something new goes on at once where its pod has heard too much, and counts when it's asked again", () => {
+    const bench = new Bench();
+    for (const label of ["a", "b", "c", "d", "a"]) bench.ask(`${label}.example.com`);
+    const answer = (label: string) => ({ payload: answerOf(`${label}.example.com`) });
+    bench.see(["a", "b", "c", "d"].map(answer), 0);
+    expect(bench.names.size).toBe(3);
+    expect(bench.counters.get(NamesCounter.capped)).toBe(1);
+    // What is known costs nothing.
+    bench.see([answer("a")], 1);
+    bench.ask("d.example.com", 1, 20);
+    bench.see([answer("d")], 20);
+    expect(bench.names.size).toBe(4);
+    expect(bench.counters.get(NamesCounter.capped)).toBe(1);
   });
 
   test("teaches as often as was asked, and not after ten seconds", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Pace } from "../../../src/agent/policy/pace.ts";
+import { Pace } from "../../src/model/pace.ts";
 
 test("a few at once, then one in each interval, and after a rest as many again", () => {
   const pace = new Pace({ burst: 3, intervalMs: 25 });

@@ -1,7 +1,4 @@
-/**
- * When the next update may be given. Each costs the kernel a transaction and the workers a switch, whatever it changes:
- * a few at once are given at once, and where changes never rest, as in a large cluster, many go together.
- */
+/** When the next of something costly may be had: a few at once are had at once, and then one in so long. */
 
 export interface PaceLimits {
   /** As many at once. */
