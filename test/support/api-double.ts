@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type ApiObject, collectionPath } from "./api-client.ts";
 import { refuse, type Trick, type Verb } from "./api-tricks.ts";
+import { lastingPort } from "./lasting-port.ts";
 
 interface Event {
   readonly version: number;
@@ -79,7 +80,7 @@ export class ApiDouble {
 
   /** Again, at the same address. */
   async listen(): Promise<void> {
-    const port = this.#port;
+    const port = this.#port === 0 ? await lastingPort() : this.#port;
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
     this.#port = (this.#server.address() as AddressInfo).port;
     this.#writeKubeconfig();

@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ApiClient } from "./api-client.ts";
+import { lastingPort } from "./lasting-port.ts";
 import { waitFor } from "./namespace.ts";
 
 /** Of the server that is shared, or null. */
@@ -66,6 +67,7 @@ export class OwnApiServer {
   async start(flags: readonly string[] = []): Promise<void> {
     if (binary === null) throw new Error(ownServerSkipReason ?? "");
     rmSync(this.kubeconfig, { force: true });
+    if (this.#port === 0) this.#port = await lastingPort();
     const own = ["--port", String(this.#port), "--data-dir", this.directory, "--kubeconfig-out", this.kubeconfig];
     const [command = "", ...args] = [
       ...(this.#options.wrapper ?? []),
@@ -90,9 +92,6 @@ export class OwnApiServer {
       },
       30_000,
     );
-    const client = this.client();
-    this.#port = Number(client.server.port);
-    client.close();
   }
 
   client(): ApiClient {
