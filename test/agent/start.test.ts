@@ -65,7 +65,8 @@ describe.skipIf(skipReason !== null)("a start", () => {
     );
     await running.applies(writeInstances);
     expect(running.stderr.match(/nothing is judged/g)?.length).toBe(2);
-    expect(running.stderr).toContain('"managed":1');
+    // Changes are logged once a second.
+    await running.reaches("the address in the log", () => running.stderr.includes('"managed":1'));
   });
 
   test("the name of another machine's Node is told in the log and by /readyz, until an address is here", async () => {
