@@ -1,4 +1,5 @@
-/** The waiting room's counters in shared memory: one writer (its thread), read on each scrape. As those of counters.ts. */
+/** What the waiting room counts. */
+import { SharedCounters } from "./shared-counters.ts";
 
 export const WaitingCounter = {
   /** Packets that wait now. */
@@ -13,26 +14,8 @@ export const WaitingCounter = {
 } as const;
 export type WaitingCounter = (typeof WaitingCounter)[keyof typeof WaitingCounter];
 
-const LENGTH = Object.keys(WaitingCounter).length;
-
-export class WaitingCounters {
-  readonly buffer: SharedArrayBuffer;
-  readonly #values: Float64Array;
-
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LENGTH * 8)) {
-    this.buffer = buffer;
-    this.#values = new Float64Array(buffer);
-  }
-
-  add(counter: WaitingCounter, amount: number): void {
-    this.#values[counter] = (this.#values[counter] as number) + amount;
-  }
-
-  set(counter: WaitingCounter, value: number): void {
-    this.#values[counter] = value;
-  }
-
-  get(counter: WaitingCounter): number {
-    return this.#values[counter] as number;
+export class WaitingCounters extends SharedCounters<WaitingCounter> {
+  constructor(buffer?: SharedArrayBuffer) {
+    super(Object.keys(WaitingCounter).length, buffer);
   }
 }

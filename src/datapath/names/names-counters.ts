@@ -1,4 +1,6 @@
-/** The observer's counters in shared memory: one writer (its thread), read on each scrape. As those of counters.ts. */
+/** What the observer of DNS counts. */
+import { SharedCounters } from "../shared-counters.ts";
+
 export const NamesCounter = {
   /** Messages of DNS: that told something new, that told what is known, of names that no rule means or without addresses. */
   learnt: 0,
@@ -24,26 +26,8 @@ export const NamesCounter = {
 } as const;
 export type NamesCounter = (typeof NamesCounter)[keyof typeof NamesCounter];
 
-const LENGTH = Object.keys(NamesCounter).length;
-
-export class NamesCounters {
-  readonly buffer: SharedArrayBuffer;
-  readonly #values: Float64Array;
-
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LENGTH * 8)) {
-    this.buffer = buffer;
-    this.#values = new Float64Array(buffer);
-  }
-
-  add(counter: NamesCounter, amount: number): void {
-    this.#values[counter] = (this.#values[counter] as number) + amount;
-  }
-
-  set(counter: NamesCounter, value: number): void {
-    this.#values[counter] = value;
-  }
-
-  get(counter: NamesCounter): number {
-    return this.#values[counter] as number;
+export class NamesCounters extends SharedCounters<NamesCounter> {
+  constructor(buffer?: SharedArrayBuffer) {
+    super(Object.keys(NamesCounter).length, buffer);
   }
 }
