@@ -1,7 +1,7 @@
 /** What users' tools make of deploy/, where they are here. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { load, loadAll } from "js-yaml";
@@ -56,7 +56,8 @@ export function missing(command: string, ...args: readonly string[]): string | n
 }
 
 /** `go install` puts it where PATH needn't know it. */
-export const helm = ["helm", "/root/go/bin/helm"].find((path) => missing(path, "version") === null) ?? "helm";
+export const helm =
+  ["helm", join(homedir(), "go", "bin", "helm")].find((path) => missing(path, "version") === null) ?? "helm";
 
 export function kustomize(path: string): Manifest[] {
   return parse(spawnSync("kubectl", ["kustomize", `${folder}/kubernetes/${path}`], { encoding: "utf8" }));
