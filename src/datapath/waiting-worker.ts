@@ -2,9 +2,9 @@
 import { randomInt } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../kernel/addon-loader.ts";
-import { KernelError } from "../kernel/error.ts";
 import { type Address, addressKey } from "../net/address.ts";
 import { NF_DROP, NF_REPEAT } from "./answer.ts";
+import { socketErrors } from "./socket-errors.ts";
 import { WaitingCounter, WaitingCounters } from "./waiting-counters.ts";
 import type { WaitingMessage, WaitingOptions, WaitingRequest } from "./waiting-protocol.ts";
 import { WaitingRoom } from "./waiting-room.ts";
@@ -98,16 +98,7 @@ function tell(addresses: readonly Address[]): void {
 
 socket.start(
   (count) => room.decideBatch(count, performance.now()),
-  (error) => {
-    // The socket is gone: thrown outside the callback, it ends the thread and reaches the agent.
-    if (error instanceof KernelError) {
-      setImmediate(() => {
-        throw error;
-      });
-      return;
-    }
-    say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  },
+  socketErrors((message) => say({ kind: "fault", message })),
   () => {
     watchClock();
     counters.set(WaitingCounter.overruns, socket.stats().overruns);

@@ -2,7 +2,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { ProgramReader } from "../engine/program-reader.ts";
 import { loadAddon } from "../kernel/addon-loader.ts";
-import { KernelError } from "../kernel/error.ts";
 import { markVerdict } from "../model/mark.ts";
 import { NF_ACCEPT, NF_DROP } from "./answer.ts";
 import { Counter, Counters } from "./counters.ts";
@@ -11,6 +10,7 @@ import { importEvaluators } from "./import-evaluators.ts";
 import { Loop } from "./loop.ts";
 import { preferThisThread } from "./priority.ts";
 import type { AgentMessage, WorkerMessage, WorkerOptions } from "./protocol.ts";
+import { socketErrors } from "./socket-errors.ts";
 import { warmUp } from "./warm-up.ts";
 
 const port = parentPort;
@@ -56,18 +56,10 @@ socket.start(
   (count) => {
     loop.decideBatch(count, isAdopting);
   },
-  (error) => {
-    // The socket is gone: nothing is judged any more, so this thread has nothing left to do. Thrown outside the
-    // callback, where it ends the thread and reaches the agent.
-    if (error instanceof KernelError) {
-      setImmediate(() => {
-        throw error;
-      });
-      return;
-    }
+  socketErrors((message) => {
     counters.add(Counter.callbackErrors, 1);
-    say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  },
+    say({ kind: "fault", message });
+  }),
   () => loop.settle(),
 );
 say({ kind: "bound" });

@@ -1,8 +1,8 @@
 /** The thread that sees DNS of pods. What it does holds up nothing but that. */
 import { parentPort, workerData } from "node:worker_threads";
 import { loadAddon } from "../../kernel/addon-loader.ts";
-import { KernelError } from "../../kernel/error.ts";
 import { NF_ACCEPT } from "../answer.ts";
+import { socketErrors } from "../socket-errors.ts";
 import { AskedNames } from "./asked-names.ts";
 import { LearntNames } from "./learnt-names.ts";
 import { NameObserver } from "./name-observer.ts";
@@ -85,17 +85,7 @@ socket.start(
     observer.decideBatch(count, performance.now());
     tellChanges();
   },
-  (error) => {
-    // The socket is gone, and this thread has nothing left to do. Thrown outside the callback, where it ends the thread
-    // and reaches the agent.
-    if (error instanceof KernelError) {
-      setImmediate(() => {
-        throw error;
-      });
-      return;
-    }
-    say({ kind: "fault", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  },
+  socketErrors((message) => say({ kind: "fault", message })),
   () => {
     counters.set(NamesCounter.overruns, socket.stats().overruns);
     watchDeadline();
