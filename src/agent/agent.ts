@@ -144,13 +144,12 @@ export class Agent {
     this.#datapath = this.#startDatapath(update);
     await this.#datapath.bound();
     const range = podRangeOf(this.#options, update);
-    this.#waiting = startWaitingRoom(this.#options, range, this.#waitingCounters, this.#log, (error) =>
-      this.#onFatal(error, this.#rules?.check() === true),
-    );
+    const onDeath = (error: Error): void => this.#onDeath(error);
+    this.#waiting = startWaitingRoom(this.#options, range, this.#waitingCounters, this.#log, onDeath);
     await this.#waiting?.bound();
     this.#names = createNamesHandle(this.#options, this.#namesCounters, this.#log, {
       onNames: (names) => this.#policy?.learn(names),
-      onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
+      onDeath,
     });
     await this.#names.prepare(update.domains, []);
 
@@ -158,7 +157,7 @@ export class Agent {
       onSearchFailure: (error) => this.#log.error({ err: error }, "connection tracking could not be searched"),
     });
     this.#firewall = firewall;
-    this.#hadRules = await firewall.hasTable();
+    this.#hadRules = await hasTable();
     if (!this.#hadRules) firewall.forgetSwitches();
     await firewall.install({
       mark,
@@ -306,6 +305,11 @@ export class Agent {
     this.#lock = null;
   }
 
+  /** A thread of ours is gone. */
+  #onDeath(error: Error): void {
+    this.#onFatal(error, this.#rules?.check() === true);
+  }
+
   #onFatal(error: Error, areRulesInForce: boolean): void {
     this.#enforcement = null;
     this.#listeners.onFatal(error, areRulesInForce);
@@ -328,7 +332,7 @@ export class Agent {
         },
         onComplaint: (text) => this.#log.warn(text),
         onFailure: (failure) => this.#onFailure(failure),
-        onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
+        onDeath: (error) => this.#onDeath(error),
       },
     );
     return this.#policy;
@@ -356,7 +360,7 @@ export class Agent {
       {
         onFault: (message) => this.#log.error({ message }, "a defect in the datapath; the batch got errorVerdict"),
         onFailure: (failure) => this.#onFailure(failure),
-        onDeath: (error) => this.#onFatal(error, this.#rules?.check() === true),
+        onDeath: (error) => this.#onDeath(error),
       },
     );
   }

@@ -39,7 +39,7 @@ import { ForwardingPins } from "./forwarding-pins.ts";
 import { listAddresses, listLinks } from "./links.ts";
 import { listForwarding, listNeighbours } from "./neighbours.ts";
 import { NetlinkClient, NetlinkProtocol } from "./netlink-client.ts";
-import { hasTable, type RuleCounts, RuleTables, readCounters } from "./rule-tables.ts";
+import { type RuleCounts, RuleTables, readCounters } from "./rule-tables.ts";
 import { bindSources } from "./source-binding.ts";
 import { SwitchMemory } from "./switch-memory.ts";
 
@@ -111,11 +111,6 @@ export class Firewall {
   /** Makes the tables again with what they had, the epoch included: what is decided stays decided. */
   async restore(): Promise<void> {
     await this.#tables.make(this.#get().config);
-  }
-
-  /** Whether a table of ours is there, this run's or an earlier one's. */
-  hasTable(): Promise<boolean> {
-    return hasTable();
   }
 
   /** No earlier run left anything here: bridges are as their owner has them. */
