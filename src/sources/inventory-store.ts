@@ -7,7 +7,7 @@ import { type Ec2Inventory, emptyEc2 } from "../model/ec2.ts";
 import type { Finding, Origin } from "../model/finding.ts";
 import type { Inventory } from "../model/inventory.ts";
 import type { InventoryChange } from "../model/inventory-change.ts";
-import type { KubernetesInventory, Node } from "../model/kubernetes.ts";
+import type { KubernetesInventory, Node, Pod } from "../model/kubernetes.ts";
 import { assembleEc2, type Ec2Part } from "./ec2/convert.ts";
 import type { FileParts } from "./file-parts.ts";
 import { KubernetesStore } from "./kubernetes/kubernetes-store.ts";
@@ -79,6 +79,11 @@ export class InventoryStore {
     const isSame = isSameEc2(this.#committedEc2, inventory);
     if (!isSame) this.#committedEc2 = inventory;
     return { ec2: isSame ? null : inventory, kubernetes: this.#kubernetes.commit() };
+  }
+
+  /** All pods as they are now, in no order. */
+  pods(): Iterable<Pod> {
+    return this.#kubernetes.pods();
   }
 
   /** All of it as it is now, committed or not. Costs what there is. */

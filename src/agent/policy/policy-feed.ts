@@ -9,7 +9,6 @@ import { describeThrown } from "../../evaluators/custom/failures.ts";
 import type { PreparedEvaluator } from "../../evaluators/custom/prepare.ts";
 import { type InventoryChange, noChange } from "../../model/inventory-change.ts";
 import type { Knobs } from "../../model/knobs.ts";
-import type { Pod } from "../../model/kubernetes.ts";
 import { Pace } from "../../model/pace.ts";
 import { type Address, addressKey, formatAddress } from "../../net/address.ts";
 import type { Prefix } from "../../net/prefix.ts";
@@ -90,8 +89,7 @@ export class PolicyFeed {
     this.#evaluators = evaluators;
     this.#compiler = new Compiler(knobs, { custom: evaluators, inventory: () => store.inventory(), nodeName });
     this.#owners = new Owners(knobs.npOnChange === "new-only", this.#ownersMemory.read());
-    const pods = (): Iterable<Pod> => store.inventory().kubernetes.pods;
-    this.#podRange = new PodRangeMembers({ prefixes: podRanges, nodeName, server, pods });
+    this.#podRange = new PodRangeMembers({ prefixes: podRanges, nodeName, server, pods: () => store.pods() });
     this.#readHostAddresses = readHostAddresses;
     this.#say = say;
   }
@@ -213,7 +211,7 @@ export class PolicyFeed {
   #restoreNames(): InventoryChange {
     const names = this.#namesMemory.restore(() => {
       const owners = new Map<string, string>();
-      for (const { origin, createdAt, addresses } of this.#store.inventory().kubernetes.pods) {
+      for (const { origin, createdAt, addresses } of this.#store.pods()) {
         for (const address of addresses) owners.set(addressKey(address), `${origin.name}@${createdAt}`);
       }
       return owners;

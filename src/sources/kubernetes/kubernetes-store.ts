@@ -6,7 +6,7 @@
 import { compareAdminPolicies } from "../../model/admin-policy.ts";
 import type { Origin, Report } from "../../model/finding.ts";
 import type { KubernetesChange } from "../../model/inventory-change.ts";
-import { type KubernetesInventory, knownNamespaces, type Node } from "../../model/kubernetes.ts";
+import { type KubernetesInventory, knownNamespaces, type Node, type Pod } from "../../model/kubernetes.ts";
 import { Interner } from "../interner.ts";
 import { byName, compareText } from "./by-name.ts";
 import { reportEqualPriorities } from "./check-admin-policies.ts";
@@ -96,6 +96,10 @@ export class KubernetesStore {
       names: [],
       hostAddresses: null,
     };
+  }
+
+  pods(): Iterable<Pod> {
+    return this.#tables.pods.objects();
   }
 
   inventory(): KubernetesInventory {
