@@ -14,18 +14,22 @@ type Read = (object: JsonObject, metadata: Metadata, parts: KubernetesParts) => 
 export interface Kind {
   readonly groups: readonly string[];
   readonly isNamespaced: boolean;
+  /** Where `read` puts what it makes. */
+  readonly list: keyof KubernetesParts;
   readonly read: Read;
 }
 
 const workload = (kind: Pod["kind"], group: string): Kind => ({
   groups: [group, "extensions"],
   isNamespaced: true,
+  list: "pods",
   read: (object, metadata, parts) => parts.pods.push(readWorkload(object, kind, metadata)),
 });
 
 const adminPolicy = (kind: AdminPolicy["kind"]): Kind => ({
   groups: ["policy.networking.k8s.io"],
   isNamespaced: false,
+  list: "adminPolicies",
   read: (object, metadata, parts) => {
     const policy = readAdminPolicy(object, kind, metadata.name, metadata.place);
     if (policy) parts.adminPolicies.push(policy);
@@ -37,26 +41,31 @@ export const kinds: Readonly<Record<string, Kind>> = {
   Pod: {
     groups: [""],
     isNamespaced: true,
+    list: "pods",
     read: (object, metadata, parts) => parts.pods.push(readPod(object, metadata)),
   },
   Namespace: {
     groups: [""],
     isNamespaced: false,
+    list: "namespaces",
     read: (_object, metadata, parts) => parts.namespaces.push(readNamespace(metadata)),
   },
   Node: {
     groups: [""],
     isNamespaced: false,
+    list: "nodes",
     read: (object, metadata, parts) => parts.nodes.push(readNode(object, metadata)),
   },
   Service: {
     groups: [""],
     isNamespaced: true,
+    list: "services",
     read: (object, metadata, parts) => parts.services.push(readService(object, metadata)),
   },
   NetworkPolicy: {
     groups: ["networking.k8s.io", "extensions"],
     isNamespaced: true,
+    list: "networkPolicies",
     read: (object, { namespace, isHomeless, name, place }, parts) => {
       if (isHomeless) {
         const message = "no namespace, so the policy is one of namespace default; write the one that it is meant for";

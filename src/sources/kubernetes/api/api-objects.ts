@@ -4,20 +4,12 @@
  */
 import type { Finding } from "../../../model/finding.ts";
 import type { InventoryStore } from "../../inventory-store.ts";
-import { kinds } from "../kinds.ts";
+import { type Kind, kinds } from "../kinds.ts";
 import { readMetadata } from "../metadata.ts";
-import { emptyParts, type KubernetesParts } from "../parts.ts";
+import { emptyParts } from "../parts.ts";
 import type { PolicyObserver } from "./policy-observer.ts";
 import type { ApiObject, ReflectorSink } from "./reflector.ts";
 import type { ApiResource } from "./resources.ts";
-
-const lists: Readonly<Record<string, keyof KubernetesParts>> = {
-  Pod: "pods",
-  Namespace: "namespaces",
-  Node: "nodes",
-  Service: "services",
-  NetworkPolicy: "networkPolicies",
-};
 
 const nobody = (): void => {};
 
@@ -37,24 +29,27 @@ export class ApiObjects implements ReflectorSink {
 
   put(resource: ApiResource, object: ApiObject): void {
     const findings: Finding[] = [];
-    const kind = kinds[resource.kind];
-    const metadata = kind && this.#readMetadata(resource, object, (finding) => findings.push(finding));
-    if (!kind || !metadata) return;
+    const { list, read } = kindOf(resource);
+    const whole = { ...object, kind: resource.kind, apiVersion: resource.apiVersion };
+    const metadata = this.#readMetadata(resource, whole, (finding) => findings.push(finding));
+    if (!metadata) return;
     const parts = emptyParts();
-    kind.read({ ...object, kind: resource.kind, apiVersion: resource.apiVersion }, metadata, parts);
+    read(whole, metadata, parts);
     const { origin } = metadata.place;
     this.#listed.get(resource.kind)?.add(origin.name);
     // Nothing was made of it: what it was before doesn't stay.
-    const isUsed = parts[listOf(resource)].length > 0;
-    if (!isUsed) this.#store.removeObject(listOf(resource), origin);
+    const isUsed = parts[list].length > 0;
+    if (!isUsed) this.#store.removeObject(list, origin);
     this.#store.putObject(origin, parts, findings);
-    if (isPolicy(resource)) this.#observer?.put(origin.name, { resource, object, findings, isUsed });
+    if (list === "networkPolicies" || list === "adminPolicies")
+      this.#observer?.put(origin.name, { resource, object, findings, isUsed });
   }
 
   remove(resource: ApiResource, object: ApiObject): void {
-    const metadata = this.#readMetadata(resource, object, nobody);
+    const { kind, apiVersion } = resource;
+    const metadata = this.#readMetadata(resource, { ...object, kind, apiVersion }, nobody);
     if (!metadata) return;
-    this.#store.removeObject(listOf(resource), metadata.place.origin);
+    this.#store.removeObject(kindOf(resource).list, metadata.place.origin);
     this.#observer?.remove(metadata.place.origin.name);
   }
 
@@ -74,7 +69,7 @@ export class ApiObjects implements ReflectorSink {
   }
 
   #keepOnly(resource: ApiResource, names: ReadonlySet<string>): void {
-    const list = listOf(resource);
+    const { list } = kindOf(resource);
     const gone: string[] = [];
     for (const name of this.#store.objectNames(list, this.#file)) {
       if (name.startsWith(`${resource.kind} `) && !names.has(name)) gone.push(name);
@@ -83,17 +78,14 @@ export class ApiObjects implements ReflectorSink {
     this.#observer?.keepOnly(resource.kind, names);
   }
 
-  #readMetadata({ kind, apiVersion }: ApiResource, object: ApiObject, report: (finding: Finding) => void) {
-    const isNamespaced = kinds[kind]?.isNamespaced === true;
-    return readMetadata({ ...object, apiVersion }, kind, isNamespaced, this.#file, report);
+  /** Of an object with its kind and version, which those in lists leave out. */
+  #readMetadata(resource: ApiResource, object: ApiObject, report: (finding: Finding) => void) {
+    return readMetadata(object, resource.kind, kindOf(resource).isNamespaced, this.#file, report);
   }
 }
 
-function isPolicy(resource: ApiResource): boolean {
-  const list = listOf(resource);
-  return list === "networkPolicies" || list === "adminPolicies";
-}
-
-function listOf({ kind }: ApiResource): keyof KubernetesParts {
-  return lists[kind] ?? "adminPolicies";
+function kindOf({ kind }: ApiResource): Kind {
+  const known = kinds[kind];
+  if (!known) throw new TypeError(`no kind that is read: ${kind}`);
+  return known;
 }
